@@ -1,0 +1,26 @@
+"""What several tests share: small frames, random threshold networks, the repository's root."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from steep.frames import Frames
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture
+def bars() -> Frames:
+    """Return 240 frames of 6x6 that any network learns: class 0 has its spikes on the left, class 1 on the right."""
+    rng = np.random.default_rng(5)
+    labels = rng.integers(0, 2, 240).astype(np.uint8)
+    values = (rng.random((240, 1, 6, 6)) < 0.1).astype(np.uint8)
+    for value, label in zip(values, labels, strict=True):
+        value[0, :, 3 * label : 3 * label + 3] |= (rng.random((6, 3)) < 0.7).astype(np.uint8)
+    return Frames(values, labels, 2)
