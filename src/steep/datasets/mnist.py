@@ -1,0 +1,61 @@
+"""MNIST (LeCun, Cortes, Burges, 1998): 60,000 training and 10,000 test images of digits, 28x28, from the official IDX
+files."""
+
+import gzip
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from steep.datasets.fetch import find_file
+from steep.errors import SteepError
+from steep.frames import Frames
+
+ADDRESSES = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
+FILES = {
+    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+}
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """Read a gzipped IDX file of unsigned bytes: two zero bytes, type 8, number of dimensions, sizes (big-endian
+    int32), data.
+
+    Raises
+    ------
+    SteepError
+        when the file is not gzip, is cut short, or its header does not fit its length.
+
+    """
+    try:
+        with gzip.open(path) as file:
+            data = file.read()
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise SteepError(f"{path}: damaged or cut short ({error}); delete it and run again, or copy it anew") from error
+    dimensions = data[3] if len(data) >= 4 else 0
+    header = 4 + 4 * dimensions
+    shape = tuple(int(n) for n in np.frombuffer(data[4:header].ljust(4 * dimensions, b"\0"), ">i4"))
+    if data[:3] != b"\0\0\x08" or dimensions == 0 or len(data) != header + int(np.prod(shape)):
+        raise SteepError(
+            f"{path}: not an IDX file of unsigned bytes, or of another length than its header says; copy it anew"
+        )
+    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
+
+
+def load(mirrors: list[Path], cache: Path) -> tuple[Frames, Frames]:
+    """Return the training and the test images, values 0 to 255, 10 classes."""
+    arrays = []
+    for name, digest in FILES.items():
+        path = find_file("mnist", name, digest, ADDRESSES, mirrors, cache)
+        array = read_idx(path)
+        expected = (60000 if name.startswith("train") else 10000, *((28, 28) if "images" in name else ()))
+        if array.shape != expected:
+            raise SteepError(f"{path}: holds {array.shape}, MNIST has {expected} here; copy it anew")
+        if "labels" in name and array.max() > 9:
+            raise SteepError(f"{path}: holds a label above 9; copy it anew")
+        arrays.append(array)
+    train_images, train_labels, test_images, test_labels = arrays
+    return Frames(train_images[:, None], train_labels, 10), Frames(test_images[:, None], test_labels, 10)

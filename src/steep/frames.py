@@ -1,0 +1,79 @@
+"""Frames: the labelled input samples that a network sees, one per simulation time step."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from steep.errors import SteepError
+from steep.files import read_npz, write_npz
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Labelled frames.
+
+    Attributes
+    ----------
+    values : uint8 array (frames, channels, height, width)
+        0 or 1 where the frames are spikes, 0 to 255 where they are currents or raw images.
+    labels : uint8 array (frames,)
+        Class indices.
+    classes : int
+        Number of classes.
+
+    """
+
+    values: np.ndarray
+    labels: np.ndarray
+    classes: int
+
+    def __post_init__(self) -> None:
+        """Refuse anything but uint8 images with one label each."""
+        if self.values.dtype != np.uint8 or self.values.ndim != 4:
+            raise SteepError(
+                f"frames must be uint8 (frames, channels, height, width), not {self.values.dtype} {self.values.shape}"
+            )
+        if self.labels.dtype != np.uint8 or self.labels.shape != self.values.shape[:1]:
+            raise SteepError(f"labels must be uint8 ({len(self.values)},), not {self.labels.dtype} {self.labels.shape}")
+        if len(self.labels) and self.labels.max() >= self.classes:
+            raise SteepError(f"label {self.labels.max()} with {self.classes} classes")
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.labels)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shape of one frame: channels, height, width."""
+        return self.values.shape[1:]
+
+    @property
+    def flat(self) -> np.ndarray:
+        """The values as uint8 (frames, channels * height * width)."""
+        return self.values.reshape(len(self), -1)
+
+    def save(self, path: Path | str) -> None:
+        """Write an NPZ; frames of zeros and ones are stored eight to the byte."""
+        binary = bool(len(self)) and int(self.values.max()) <= 1
+        values = np.packbits(self.flat, axis=1) if binary else self.values
+        shape = np.array([len(self), *self.shape])
+        write_npz(
+            path,
+            {
+                "values": values,
+                "labels": self.labels,
+                "classes": np.array(self.classes),
+                "shape": shape,
+                "packed": np.array(binary),
+            },
+        )
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Frames":
+        """Read what `save` wrote; SteepError when the file is broken."""
+        stored = read_npz(path, ("values", "labels", "classes", "shape", "packed"))
+        values, shape = stored["values"], tuple(int(n) for n in stored["shape"])
+        if stored["packed"]:
+            values = np.unpackbits(values, axis=1, count=int(np.prod(shape[1:])))
+        return cls(values.reshape(shape), stored["labels"], int(stored["classes"]))

@@ -1,0 +1,41 @@
+"""Frames survive the disk."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from steep.errors import SteepError
+from steep.frames import Frames
+
+
+@pytest.mark.parametrize("top", [1, 255])
+@pytest.mark.parametrize("shape", [(7, 1, 5, 3), (4, 2, 1, 1), (1, 3, 8, 8)])
+def test_round_trip(tmp_path: Path, top: int, shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    frames = Frames(rng.integers(0, top + 1, shape, dtype=np.uint8), rng.integers(0, 3, shape[0]).astype(np.uint8), 3)
+    frames.save(tmp_path / "frames.npz")
+    loaded = Frames.load(tmp_path / "frames.npz")
+    assert np.array_equal(loaded.values, frames.values) and loaded.values.dtype == np.uint8
+    assert np.array_equal(loaded.labels, frames.labels)
+    assert loaded.classes == 3 and loaded.shape == shape[1:]
+
+
+def test_binary_frames_are_packed(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 2, (800, 1, 28, 28), dtype=np.uint8)
+    Frames(values, np.zeros(800, np.uint8), 10).save(tmp_path / "frames.npz")
+    assert (tmp_path / "frames.npz").stat().st_size < values.size / 8 * 1.05 + 2000
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        (np.zeros((2, 1, 2, 2)), np.zeros(2, np.uint8)),
+        (np.zeros((2, 4), np.uint8), np.zeros(2, np.uint8)),
+        (np.zeros((2, 1, 2, 2), np.uint8), np.zeros(3, np.uint8)),
+        (np.zeros((1, 1, 2, 2), np.uint8), np.full(1, 3, np.uint8)),
+    ],
+)
+def test_what_is_no_frame_is_refused(values: np.ndarray, labels: np.ndarray) -> None:
+    with pytest.raises(SteepError):
+        Frames(values, labels, 3)
