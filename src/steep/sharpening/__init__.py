@@ -1,0 +1,1 @@
+"""Sharpening, the heart of the talk: activations become step functions while the network goes on training."""

@@ -1,0 +1,96 @@
+"""Training from an original network on, while its activations become steps."""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from steep.frames import Frames
+from steep.networks import DeepNetwork, as_tensor
+from steep.sharpening.activation import CALIBRATION_FRAMES, begin_sharpening, set_sharpness
+from steep.sharpening.schedules import sharpness_at
+from steep.training import History, fit, prepare_torch
+
+STAGE = 1
+RECORDED_FRAMES = 500
+# Histogram edges: 0 to 1, where sharpened activations lie, and on to 1.5 for an unbounded original.
+EDGES = np.linspace(0, 1.5, 76)
+
+
+class Recorder:
+    """Histograms of every hidden layer's activations, epoch by epoch: what the figure of converging activations
+    shows."""
+
+    def __init__(self, network: DeepNetwork, x: Tensor) -> None:
+        """Watch `network` on frames `x`."""
+        self.network, self.x = network, x
+        self.histograms: list[list[np.ndarray]] = []
+        self.sharpness: list[tuple[float, ...]] = []
+
+    def record(self, activations: list[Tensor], sharpness: tuple[float, ...]) -> None:
+        """Keep the histograms of one moment; values above the last edge count in the last bin."""
+        self.histograms.append([np.histogram(a.clamp(EDGES[0], EDGES[-1]).numpy(), EDGES)[0] for a in activations])
+        self.sharpness.append(sharpness)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return what was recorded, as arrays for an NPZ (see `sharpen`)."""
+        layers = [layer.activation for layer in self.network.hidden]
+        return {
+            "histogram": np.array(self.histograms, np.int64),
+            "edges": EDGES,
+            "sharpness": np.array(self.sharpness),
+            "centre": np.array([float(layer.centre) for layer in layers]),
+            "slope": np.array([float(layer.slope) for layer in layers]),
+        }
+
+
+def sharpen(
+    tensors: dict[str, np.ndarray],
+    spec: dict[str, Any],
+    recipe: dict[str, Any],
+    train: Frames,
+    validation: Frames,
+    seed: int,
+) -> tuple[DeepNetwork, list[dict], dict[str, np.ndarray]]:
+    """Train on from an original network until its units are steps, and beyond.
+
+    Parameters
+    ----------
+    tensors, spec : the original network.
+    recipe : the config's ``sharpening`` recipe.
+    train, validation : frames; the validation frames are only measured, never learnt.
+    seed : of dropout and batch order.
+
+    Returns
+    -------
+    The network at sharpness 1; one row per epoch (epoch 0 is the original network); and the recorded activations:
+    ``histogram`` int64 (epochs + 1, layers, bins), ``edges`` (bins + 1,), ``sharpness`` (epochs + 1, layers),
+    ``centre`` and ``slope`` (layers,), float64.
+
+    """
+    shuffle = prepare_torch(seed, STAGE)
+    network = DeepNetwork(spec, recipe["dropout"], recipe["input_dropout"])
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
+    history = History(network, validation, recipe["epochs"])
+    history.note(0, math.nan, 0.0)
+
+    recorder = Recorder(network, history.x[:RECORDED_FRAMES])
+    original = network.activations(recorder.x)
+    scales = begin_sharpening(network, as_tensor(train.values[:CALIBRATION_FRAMES]), recipe["surrogate_slope"])
+    count = len(scales)
+    recorder.record([a / scale for a, scale in zip(original, scales, strict=True)], (0.0,) * count)
+
+    def before_batch(progress: float) -> None:
+        set_sharpness(network, sharpness_at(progress, count, recipe["schedule"]))
+
+    def after_epoch(epoch: int, loss: float) -> None:
+        # An epoch ends at the sharpness with which the next one begins; the last one ends as steps.
+        sharpness = sharpness_at(epoch / recipe["epochs"], count, recipe["schedule"])
+        set_sharpness(network, sharpness)
+        recorder.record(network.activations(recorder.x), sharpness)
+        history.note(epoch, loss, float(np.mean(sharpness)))
+
+    fit(network, train, recipe, shuffle, before_batch, after_epoch)
+    return network, history.rows, recorder.arrays()

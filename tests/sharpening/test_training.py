@@ -1,0 +1,72 @@
+"""Sharpening as training: it ends in steps, keeps learning after full sharpness, and is repeatable."""
+
+import numpy as np
+import pytest
+
+from steep.frames import Frames
+from steep.sharpening.training import sharpen
+from steep.simulators import simulator
+from steep.threshold.compile import compile_network
+from steep.training import train_original
+
+SPEC = {
+    **{
+        "input_shape": [1, 6, 6],
+        "layers": [{"kind": "dense", "units": 12}, {"kind": "dense", "units": 8}],
+        "classes": 2,
+    },
+    **{"activation": "relu", "batch_normalization": True},
+}
+RECIPE = {
+    "optimizer": "rmsprop",
+    "learning_rate": 0.01,
+    "batch_size": 20,
+    "epochs": 4,
+    "dropout": 0.1,
+    "input_dropout": 0.1,
+}
+SHARPENING = RECIPE | {"schedule": {"kind": "uniform", "full_at": 0.5}, "surrogate_slope": 2}
+
+
+@pytest.fixture
+def split(bars: Frames) -> tuple[Frames, Frames]:
+    return Frames(bars.values[:200], bars.labels[:200], 2), Frames(bars.values[200:], bars.labels[200:], 2)
+
+
+def test_from_frames_to_integers(split: tuple[Frames, Frames]) -> None:
+    train, validation = split
+    original, rows = train_original(SPEC, RECIPE, train, validation, seed=3)
+    network, history, recorded = sharpen(original.tensors(), SPEC, SHARPENING, train, validation, seed=3)
+    assert rows[-1]["validation_accuracy"] > 90
+    assert [row["epoch"] for row in history] == [0, 1, 2, 3, 4]
+    assert [row["sharpness"] for row in history] == [0, 0.5, 1, 1, 1]
+    assert history[0]["validation_accuracy"] == rows[-1]["validation_accuracy"]
+    assert history[-1]["validation_accuracy"] > 90
+    # Recorded: every value of 40 validation frames; binary from full sharpness on, and not before.
+    histogram = recorded["histogram"]
+    assert histogram.shape == (5, 2, len(recorded["edges"]) - 1)
+    assert histogram.sum(-1).tolist() == [[40 * 12, 40 * 8]] * 5
+    occupied = (histogram > 0).sum(-1)
+    assert (occupied[2:] == 2).all() and (occupied[:2] > 2).all()
+    # The integer network classifies as well.
+    spikes = simulator("torch")(compile_network(network.tensors(), SPEC, 8), validation.values)
+    assert (spikes.classes() == validation.labels).mean() > 0.9
+
+
+def test_learning_goes_on_after_full_sharpness(split: tuple[Frames, Frames]) -> None:
+    train, validation = split
+    original, _ = train_original(SPEC, RECIPE, train, validation, seed=3)
+    steep = SHARPENING | {"schedule": {"kind": "uniform", "full_at": 1e-9}, "epochs": 1}
+    network, _, _ = sharpen(original.tensors(), SPEC, steep, train, validation, seed=3)
+    start = original.tensors()["blocks.0.linear.weight"]
+    assert np.abs(network.tensors()["blocks.0.linear.weight"] - start).max() > 0.01
+
+
+def test_same_seed_same_bits(split: tuple[Frames, Frames]) -> None:
+    results = []
+    for seed in (3, 3, 4):
+        original, _ = train_original(SPEC, RECIPE, *split, seed=seed)
+        network, _, _ = sharpen(original.tensors(), SPEC, SHARPENING, *split, seed=seed)
+        results.append({name: array.tobytes() for name, array in network.tensors().items()})
+    assert results[0] == results[1]
+    assert results[0] != results[2]
