@@ -1,0 +1,238 @@
+"""Integer networks of threshold units, in which one frame takes one step per layer.
+
+A unit j of layer l fires for a frame when the spikes of the layer before it satisfy, strictly,
+
+    sum_i w_ij s_i > theta_j,     w integer,  theta integer or half-integer,  s 0 or 1.
+
+A unit keeps nothing from one step to the next (full leak, reset to 0), a synapse takes one step (delay 1). Sums of
+integers are exact in float32 below 2^24 and in float64 below 2^53 whatever the order of summation, so two simulators
+of one threshold network give the same spikes or one of them is wrong. With half-integer theta, which is what
+compilation writes, no sum ever equals its threshold.
+
+The output layer consists of such units too. Readout ``potential`` is the class with the largest sum_i w_ij s_i -
+theta_j; of equals the lowest class.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from steep.architecture import Shape, units
+from steep.errors import SteepError
+from steep.files import read_npz, write_npz
+
+EXACT_FLOAT32 = 2**24
+EXACT_FLOAT64 = 2**53
+
+
+@dataclass(frozen=True)
+class Synapses:
+    """Connections of one layer, one entry each: int64 indices into the flattened layers before and after, int64
+    weights."""
+
+    source: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray
+
+
+@dataclass(frozen=True)
+class DenseLayer:
+    """Every unit sees every unit of the layer before: weight int32 (units, inputs), threshold float64 (units,)."""
+
+    weight: np.ndarray
+    threshold: np.ndarray
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return (units,)."""
+        if self.weight.shape[1] != units(shape):
+            raise SteepError(f"a dense layer for {self.weight.shape[1]} inputs follows a layer of {units(shape)} units")
+        return (len(self.weight),)
+
+    def unit_thresholds(self, shape: Shape) -> np.ndarray:
+        """Return theta of every unit, float64 (units,)."""
+        return self.threshold
+
+    def synapses(self, shape: Shape) -> Synapses:
+        """Return the connections from a layer of `shape`; weights of zero are left out."""
+        target, source = np.nonzero(self.weight)
+        return Synapses(source, target, self.weight[target, source].astype(np.int64))
+
+
+@dataclass(frozen=True)
+class ConvLayer:
+    """Convolution, stride 1, no padding: weight int32 (filters, channels, height, width), threshold float64
+    (filters,)."""
+
+    weight: np.ndarray
+    threshold: np.ndarray
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return (filters, height, width)."""
+        filters, channels, height, width = self.weight.shape
+        if len(shape) != 3 or shape[0] != channels or shape[1] < height or shape[2] < width:
+            raise SteepError(
+                f"a convolution of {channels} channels, {height}x{width}, follows a layer of shape {shape}"
+            )
+        return (filters, shape[1] - height + 1, shape[2] - width + 1)
+
+    def unit_thresholds(self, shape: Shape) -> np.ndarray:
+        """Return theta of every unit, float64 (units,)."""
+        _, height, width = self.output_shape(shape)
+        return np.repeat(self.threshold, height * width)
+
+    def synapses(self, shape: Shape) -> Synapses:
+        """Return the connections from a layer of `shape`; weights of zero are left out."""
+        outputs = np.arange(units(self.output_shape(shape))).reshape(self.output_shape(shape))
+        inputs = np.arange(units(shape)).reshape(shape)
+        parts: list[Synapses] = []
+        for (filter_, channel, row, column), weight in np.ndenumerate(self.weight):
+            if weight:
+                target = outputs[filter_].ravel()
+                source = inputs[channel, row : row + outputs.shape[1], column : column + outputs.shape[2]].ravel()
+                parts.append(Synapses(source, target, np.full(len(target), weight, np.int64)))
+        return join(parts)
+
+
+@dataclass(frozen=True)
+class OrPoolLayer:
+    """Maximum pooling of spikes: a unit fires when any of its window of `size` (height, width) fires (weights 1,
+    theta 1/2)."""
+
+    size: tuple[int, int]
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return (channels, height // size, width // size)."""
+        if len(shape) != 3:
+            raise SteepError(f"a pooling follows a layer of shape {shape}")
+        return (shape[0], shape[1] // self.size[0], shape[2] // self.size[1])
+
+    def unit_thresholds(self, shape: Shape) -> np.ndarray:
+        """Return 1/2 for every unit, float64 (units,)."""
+        return np.full(units(self.output_shape(shape)), 0.5)
+
+    def synapses(self, shape: Shape) -> Synapses:
+        """Return the connections from a layer of `shape`, all of weight 1."""
+        channels, height, width = self.output_shape(shape)
+        outputs = np.arange(channels * height * width).reshape(channels, height, width)
+        inputs = np.arange(units(shape)).reshape(shape)[:, : height * self.size[0], : width * self.size[1]]
+        target = outputs.repeat(self.size[0], axis=1).repeat(self.size[1], axis=2).ravel()
+        return Synapses(inputs.ravel(), target, np.ones(inputs.size, np.int64))
+
+
+ThresholdLayer = DenseLayer | ConvLayer | OrPoolLayer
+KINDS = {"dense": DenseLayer, "conv": ConvLayer, "orpool": OrPoolLayer}
+
+
+def join(parts: list[Synapses]) -> Synapses:
+    """Put several sets of connections into one."""
+    empty = Synapses(*(np.zeros(0, np.int64),) * 3)
+    return Synapses(
+        *(np.concatenate([getattr(part, name) for part in [empty, *parts]]) for name in ("source", "target", "weight"))
+    )
+
+
+@dataclass(frozen=True)
+class ThresholdNetwork:
+    """A chain of threshold layers.
+
+    Attributes
+    ----------
+    input_shape : channels, height, width of a frame.
+    layers : first hidden layer to output layer.
+
+    Raises
+    ------
+    SteepError
+        when layers do not fit, a weight is no integer, a threshold is neither integer nor half-integer, or sums could
+        exceed 2^53.
+
+    """
+
+    input_shape: Shape
+    layers: tuple[ThresholdLayer, ...]
+
+    def __post_init__(self) -> None:
+        """Check everything that exactness stands on."""
+        for number, layer in enumerate(self.layers, 1):
+            if isinstance(layer, OrPoolLayer):
+                continue
+            if layer.weight.dtype != np.int32 or layer.threshold.shape != layer.weight.shape[:1]:
+                raise SteepError(f"layer {number}: weights must be int32 with one threshold per unit or filter")
+            if not np.array_equal(2 * layer.threshold, np.rint(2 * layer.threshold)):
+                raise SteepError(f"layer {number}: a threshold is neither an integer nor a half-integer")
+        if self.largest_sum >= EXACT_FLOAT64:
+            raise SteepError(f"sums of up to {self.largest_sum:.3g} are not exact in float64; use fewer weight bits")
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """Shapes of the input and of every layer."""
+        shapes = [self.input_shape]
+        for layer in self.layers:
+            shapes.append(layer.output_shape(shapes[-1]))
+        return shapes
+
+    @property
+    def sizes(self) -> list[int]:
+        """Numbers of units of the input and of every layer."""
+        return [units(shape) for shape in self.shapes]
+
+    @property
+    def largest_sum(self) -> float:
+        """Bound on twice the magnitude of any partial sum of weights and threshold (twice, because of
+        half-integers)."""
+        bound = 2.0 * max(
+            [1, *(layer.size[0] * layer.size[1] for layer in self.layers if isinstance(layer, OrPoolLayer))]
+        )
+        for layer in self.layers:
+            if not isinstance(layer, OrPoolLayer) and layer.weight.size:
+                reach = np.abs(layer.weight.reshape(len(layer.weight), -1).astype(np.float64)).sum(1)
+                bound = max(bound, float((2 * (reach + np.abs(layer.threshold))).max()))
+        return bound
+
+    @property
+    def float_dtype(self) -> type[np.floating]:
+        """The narrowest floating-point type in which every sum is exact."""
+        return np.float32 if self.largest_sum < EXACT_FLOAT32 else np.float64
+
+    def connections(self) -> Iterator[tuple[Synapses, np.ndarray]]:
+        """Yield the synapses into each layer and the thresholds of its units, first layer first."""
+        for layer, (before, _) in zip(self.layers, pairwise(self.shapes), strict=True):
+            yield layer.synapses(before), layer.unit_thresholds(before)
+
+    def save(self, path: Path | str) -> None:
+        """Write an NPZ: a JSON description and the arrays ``weight<n>`` and ``threshold<n>``, n from 1."""
+        kinds = {cls: kind for kind, cls in KINDS.items()}
+        description = {
+            "format": "steep threshold network 1",
+            "input_shape": list(self.input_shape),
+            "neuron": {"fires": "sum > threshold", "leak": 1, "reset": 0, "delay": 1},
+            "layers": [
+                {"kind": kinds[type(layer)]} | ({"size": list(layer.size)} if isinstance(layer, OrPoolLayer) else {})
+                for layer in self.layers
+            ],
+        }
+        arrays = {"description": np.frombuffer(json.dumps(description, sort_keys=True).encode(), np.uint8)}
+        for number, layer in enumerate(self.layers, 1):
+            if not isinstance(layer, OrPoolLayer):
+                arrays |= {f"weight{number}": layer.weight, f"threshold{number}": layer.threshold}
+        write_npz(path, arrays)
+
+    @classmethod
+    def load(cls, path: Path | str) -> "ThresholdNetwork":
+        """Read what `save` wrote; SteepError when the file is broken."""
+        arrays = read_npz(path, ("description",))
+        try:
+            description = json.loads(arrays["description"].tobytes())
+            layers = tuple(
+                OrPoolLayer(tuple(spec["size"]))
+                if spec["kind"] == "orpool"
+                else KINDS[spec["kind"]](arrays[f"weight{number}"], arrays[f"threshold{number}"])
+                for number, spec in enumerate(description["layers"], 1)
+            )
+            return cls(tuple(description["input_shape"]), layers)
+        except (KeyError, TypeError, ValueError) as error:
+            raise SteepError(f"{path}: not a threshold network of this version; delete it and run again") from error

@@ -1,0 +1,103 @@
+"""Folding and quantization: what is exact must be exact, what is rounded must be rounded rightly."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from steep.networks import DeepNetwork
+from steep.sharpening.activation import sharpened_network
+from steep.simulators import simulator
+from steep.threshold.compile import compile_network, fold, quantize
+
+LAYERS = [
+    {"kind": "conv", "filters": 3, "kernel": [3, 2]},
+    {"kind": "maxpool", "size": [2, 2]},
+    {"kind": "dense", "units": 7},
+]
+SPEC = {"input_shape": [2, 8, 7], "layers": LAYERS, "classes": 4, "activation": "relu"}
+
+
+def sharpened(normalize: bool) -> DeepNetwork:
+    """Return a sharpened network in float64 whose every tensor is random; some variances are as small as eps."""
+    torch.manual_seed(1)
+    network = sharpened_network(SPEC | {"batch_normalization": normalize}).double().eval()
+    for name, tensor in network.state_dict().items():
+        if tensor.is_floating_point():
+            scale = torch.tensor([1e-6, 1e-5, 1e-3, 0.1, 1.0, 4.0, 9.0], dtype=torch.float64)
+            value = scale[: len(tensor)] if "running_var" in name else torch.randn(tensor.shape, dtype=torch.float64)
+            tensor.copy_(value)
+    return network
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_folding_is_the_same_function(normalize: bool) -> None:
+    """In eval mode, pre-activation minus step position equals folded weights times input minus threshold, for every
+    unit."""
+    network = sharpened(normalize)
+    tensors = network.tensors()
+    x = (torch.rand(20, 2, 8, 7) < 0.5).double()
+    for number in (0, 2):
+        block = network.blocks[number]
+        with torch.no_grad():
+            expected = block.pre_activation(x) - block.activation.centre
+            weight, threshold = (torch.from_numpy(array) for array in fold(tensors, f"blocks.{number}", normalize))
+            if number == 0:
+                found = torch.nn.functional.conv2d(x, weight) - threshold[:, None, None]
+            else:
+                found = x.flatten(1) @ weight.T - threshold
+            torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+            x = network.blocks[1](block(x)) if number == 0 else x
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_many_bits_give_the_network_itself(normalize: bool) -> None:
+    """At 16 bits the integer network's spikes equal the float64 network's wherever that is not within rounding of its
+    threshold."""
+    network = sharpened(normalize)
+    frames = (np.random.default_rng(0).random((60, 2, 8, 7)) < 0.5).astype(np.uint8)
+    spikes = simulator("torch")(compile_network(network.tensors(), network.spec, 16), frames)
+    with torch.no_grad():
+        x = torch.from_numpy(frames).double()
+        pre = network.blocks[0].pre_activation(x) - network.blocks[0].activation.centre
+        hidden = network.activations(x)
+    reach = fold(network.tensors(), "blocks.0", normalize)[0].__abs__().reshape(3, -1).max(1)
+    clear = pre.abs().numpy() > reach[:, None, None] * 2**-14 * 12
+    first = spikes.layers[0].reshape(60, 3, 6, 6)
+    assert clear.mean() > 0.99
+    assert np.array_equal(first[clear], hidden[0].numpy()[clear] > 0)
+    assert (spikes.layers[2] == (hidden[1].numpy() > 0)).mean() > 0.99
+
+
+@settings(deadline=None)
+@given(seed=st.integers(0, 10**6), bits=st.integers(2, 16), per_unit=st.booleans())
+def test_quantized_thresholds_decide_like_real_ones(seed: int, bits: int, per_unit: bool) -> None:
+    """For the rounded weights, comparing an integer sum with the half-integer threshold is comparing it with the real
+    one."""
+    rng = np.random.default_rng(seed)
+    weight, threshold = rng.normal(size=(4, 6)), rng.normal(size=4) * rng.choice([0.1, 1, 100])
+    integers, rounded = quantize(weight, threshold, bits, per_unit)
+    largest = 2 ** (bits - 1) - 1
+    assert np.abs(integers).max() == largest
+    assert not per_unit or (np.abs(integers).max(axis=1) == largest).all()
+    assert np.array_equal(rounded % 1, np.full(4, 0.5))
+    top = np.abs(weight).max(axis=1) if per_unit else np.full(4, np.abs(weight).max())
+    spikes = rng.random((50, 6)) < 0.5
+    sums = spikes @ integers.T
+    real = threshold * largest / top
+    decided = np.abs(sums - real) > 1e-9 * np.abs(real)  # a tie within the rounding of float64 is decided by either
+    assert np.array_equal((sums > rounded)[decided], (sums > real)[decided])
+
+
+def test_units_without_weights_keep_their_decision() -> None:
+    integers, thresholds = quantize(np.zeros((2, 3)), np.array([0.3, -0.3]), 8, per_unit=True)
+    assert not integers.any()
+    assert (thresholds < 0).tolist() == [False, True]
+
+
+def test_scaling_a_unit_changes_nothing() -> None:
+    rng = np.random.default_rng(3)
+    weight, threshold, scale = rng.normal(size=(5, 9)), rng.normal(size=5), 2.0 ** np.arange(-2, 3)
+    one, other = quantize(weight, threshold, 8, True), quantize(weight * scale[:, None], threshold * scale, 8, True)
+    assert np.array_equal(one[0], other[0]) and np.array_equal(one[1], other[1])

@@ -1,0 +1,77 @@
+"""The threshold network as a data structure."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from random_networks import threshold_networks
+
+from steep.architecture import units
+from steep.errors import SteepError
+from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
+
+
+@settings(deadline=None)
+@given(network=threshold_networks())
+def test_synapses_connect_what_the_layers_say(network: ThresholdNetwork) -> None:
+    """Every synapse stands once, has its place within the layers, and the pooled windows cover each unit at most
+    once."""
+    for (synapses, thresholds), layer, before, after in zip(
+        network.connections(), network.layers, network.shapes, network.shapes[1:], strict=False
+    ):
+        pairs = set(zip(synapses.source.tolist(), synapses.target.tolist(), strict=True))
+        assert len(pairs) == len(synapses.weight)
+        assert len(thresholds) == units(after)
+        assert all(0 <= i < units(before) and 0 <= j < units(after) for i, j in pairs)
+        if isinstance(layer, OrPoolLayer):
+            assert len(set(synapses.source.tolist())) == len(synapses.source) == units(after) * units(layer.size)
+        elif isinstance(layer, DenseLayer):
+            assert len(pairs) == np.count_nonzero(layer.weight)
+        else:
+            assert len(pairs) == np.count_nonzero(layer.weight) * units(after[1:])
+
+
+@settings(max_examples=30, deadline=None)
+@given(network=threshold_networks())
+def test_round_trip(tmp_path_factory: pytest.TempPathFactory, network: ThresholdNetwork) -> None:
+    path = tmp_path_factory.mktemp("network") / "threshold.npz"
+    network.save(path)
+    first = path.read_bytes()
+    loaded = ThresholdNetwork.load(path)
+    loaded.save(path)
+    assert path.read_bytes() == first
+    assert loaded.shapes == network.shapes
+
+
+def dense(weight: list[list[int]], threshold: list[float]) -> DenseLayer:
+    return DenseLayer(np.array(weight, np.int32), np.array(threshold))
+
+
+def test_what_would_not_be_exact_is_refused() -> None:
+    with pytest.raises(SteepError, match="half-integer"):
+        ThresholdNetwork((1, 1, 1), (dense([[1]], [0.3]),))
+    with pytest.raises(SteepError, match="int32"):
+        ThresholdNetwork((1, 1, 1), (DenseLayer(np.ones((1, 1)), np.array([0.5])),))
+    with pytest.raises(SteepError, match="not exact in float64"):
+        ThresholdNetwork((1, 1, 1), (dense([[1]], [2.0**53]),))
+
+
+def test_float32_is_chosen_only_where_it_is_exact() -> None:
+    assert ThresholdNetwork((1, 1, 1), (dense([[2**22]], [0.5]),)).float_dtype is np.float32
+    assert ThresholdNetwork((1, 1, 1), (dense([[2**23]], [0.5]),)).float_dtype is np.float64
+
+
+def test_layers_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(SteepError, match="follows a layer"):
+        _ = ThresholdNetwork((1, 2, 2), (dense([[1, 1]], [0.5]),)).shapes
+    with pytest.raises(SteepError, match="follows a layer"):
+        _ = ThresholdNetwork((1, 2, 2), (ConvLayer(np.ones((1, 2, 1, 1), np.int32), np.array([0.5])),)).shapes
+
+
+def test_a_cut_file_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "threshold.npz"
+    ThresholdNetwork((1, 1, 1), (dense([[1]], [0.5]),)).save(path)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(SteepError, match="delete it and run again"):
+        ThresholdNetwork.load(path)
