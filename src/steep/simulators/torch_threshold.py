@@ -1,0 +1,44 @@
+"""The threshold network as PyTorch operations: layer after layer, many frames at a time."""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from steep.spikes import Spikes
+from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork
+
+BATCH = 500
+
+
+def potential(layer: ThresholdLayer, x: Tensor) -> Tensor:
+    """Return each unit's weighted sum minus its threshold for spikes `x` (frames, ...)."""
+    if isinstance(layer, OrPoolLayer):
+        return functional.max_pool2d(x, layer.size) - 0.5
+    weight, threshold = (torch.from_numpy(array).to(x.dtype) for array in (layer.weight, layer.threshold))
+    match layer:
+        case DenseLayer():
+            return functional.linear(x.flatten(1), weight) - threshold
+        case ConvLayer():
+            return functional.conv2d(x, weight) - threshold[:, None, None]
+
+
+def simulate(network: ThresholdNetwork, frames: np.ndarray) -> Spikes:
+    """Run the network on frames uint8 (frames, channels, height, width).
+
+    The dtype is one in which every sum is exact (`ThresholdNetwork.float_dtype`), so the order of summation does not
+    matter.
+    """
+    torch.set_num_threads(1)
+    dtype = torch.float32 if network.float_dtype is np.float32 else torch.float64
+    layers: list[list[np.ndarray]] = [[] for _ in network.layers]
+    last: list[np.ndarray] = []
+    with torch.no_grad():
+        for batch in torch.from_numpy(frames).split(BATCH):
+            x = batch.to(dtype)
+            for layer, kept in zip(network.layers, layers, strict=True):
+                v = potential(layer, x)
+                x = (v > 0).to(dtype)
+                kept.append((v > 0).flatten(1).numpy())
+            last.append(v.to(torch.float64).numpy())
+    return Spikes(tuple(np.concatenate(kept) for kept in layers), np.concatenate(last))
