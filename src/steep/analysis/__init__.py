@@ -1,0 +1,1 @@
+"""Analysis: tidy tables in, tidy tables out; one row is one measurement."""

@@ -1,0 +1,67 @@
+"""What was run, with what, on what: provenance as a result."""
+
+import hashlib
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+PACKAGES = ("torch", "brian2", "numpy", "scipy", "pandas", "matplotlib", "snakemake", "safetensors", "scikit-learn")
+
+
+def _git(*arguments: str) -> str:
+    try:
+        return subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, check=True, cwd=Path(__file__).parent
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def provenance(config: dict[str, Any], digests: dict[str, str]) -> pd.DataFrame:
+    """Return rows of what and value.
+
+    Parameters
+    ----------
+    config : the study's config.
+    digests : digests of data and results, by name.
+
+    """
+    commit = _git("rev-parse", "HEAD") or "unknown (not a git checkout)"
+    changed = " with uncommitted changes" if _git("status", "--porcelain") else ""
+    versions = {d.metadata["Name"].lower(): d.version for d in distributions() if d.metadata["Name"]}
+    rows = {
+        "study": config["study"],
+        "seeds": ", ".join(str(seed) for seed in config["seeds"]),
+        "tables made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit when the tables were made": commit + changed,
+        "Python": platform.python_version(),
+        **{package: versions.get(package, "not installed") for package in PACKAGES},
+        "operating system": f"{platform.system()} {platform.release()} ({platform.machine()})",
+        "processor": _processor(),
+        "cores": str(os.cpu_count()),
+        "compute threads per job": "1",
+        **digests,
+    }
+    return pd.DataFrame({"what": rows.keys(), "value": rows.values()})

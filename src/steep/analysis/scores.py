@@ -1,0 +1,97 @@
+"""Scores of one seed: accuracy per stage and backend, and the comparison of the backends spike for spike."""
+
+from itertools import zip_longest
+
+import numpy as np
+import pandas as pd
+
+from steep.errors import SteepError
+from steep.frames import Frames
+from steep.spikes import Spikes
+
+ACCURACY_COLUMNS = (
+    *("experiment", "dataset", "encoding", "network", "stage", "backend", "readout", "seed"),
+    *("frames", "correct", "accuracy"),
+)
+
+
+def accuracy_row(stage: str, backend: str, correct: int, frames: int) -> dict[str, object]:
+    """Return one measurement of test accuracy, in percent; readout ``potential``."""
+    return {
+        "stage": stage,
+        "backend": backend,
+        "readout": "potential",
+        "frames": frames,
+        "correct": correct,
+        "accuracy": 100 * correct / frames,
+    }
+
+
+def float_scores(stages: dict[str, str], frames: Frames) -> pd.DataFrame:
+    """Return the accuracy of the floating-point networks, by stage; `stages` maps a stage to its network's file."""
+    import torch
+
+    from steep.checkpoint import load_network
+    from steep.networks import DeepNetwork, as_tensor, logits
+    from steep.sharpening.activation import sharpened_network
+
+    torch.set_num_threads(1)
+    rows = []
+    for stage, path in stages.items():
+        tensors, spec = load_network(path)
+        network = sharpened_network(spec) if stage == "sharpened" else DeepNetwork(spec)
+        network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
+        classes = logits(network, as_tensor(frames.values)).argmax(1).numpy()
+        rows.append(accuracy_row(stage, "torch", int((classes == frames.labels).sum()), len(frames)))
+    return pd.DataFrame(rows)
+
+
+def spike_scores(spikes: dict[str, Spikes], frames: Frames) -> pd.DataFrame:
+    """Return the accuracy of the threshold network, by backend."""
+    rows = [
+        accuracy_row("threshold", name, int((s.classes() == frames.labels).sum()), len(frames))
+        for name, s in spikes.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def compare(spikes: dict[str, Spikes]) -> pd.DataFrame:
+    """Compare every backend with the first, layer by layer.
+
+    Returns
+    -------
+    Rows of reference, backend, layer (from 1), quantity (``spikes`` or ``potential``, the latter for the output
+    layer), values (units times frames), differing.
+
+    """
+    reference, *others = spikes
+    rows = []
+    for other in others:
+        pairs = list(zip_longest(spikes[reference].layers, spikes[other].layers))
+        quantities = [(number, "spikes", a, b) for number, (a, b) in enumerate(pairs, 1)]
+        quantities.append((len(pairs), "potential", spikes[reference].potential, spikes[other].potential))
+        for layer, quantity, a, b in quantities:
+            if a is None or b is None or a.shape != b.shape:
+                raise SteepError(
+                    f"layer {layer}: {reference} and {other} recorded {quantity} of different shapes; "
+                    "run the simulations again"
+                )
+            rows.append(
+                {
+                    **{"reference": reference, "backend": other, "layer": layer, "quantity": quantity},
+                    **{"values": a.size, "differing": int(np.count_nonzero(a != b))},
+                }
+            )
+    return pd.DataFrame(rows, columns=["reference", "backend", "layer", "quantity", "values", "differing"])
+
+
+def require_equal(spikes: dict[str, Spikes], table: pd.DataFrame) -> None:
+    """Raise a SteepError that names the first difference in a table made by `compare`: a mismatch is a bug."""
+    for row in table[table["differing"] > 0].itertuples():
+        pair = spikes[row.reference], spikes[row.backend]
+        a, b = (s.potential if row.quantity == "potential" else s.layers[row.layer - 1] for s in pair)
+        frame, unit = np.argwhere(a != b)[0]
+        raise SteepError(
+            f"{row.reference} and {row.backend} differ in {row.differing} of {row.values} {row.quantity} of layer "
+            f"{row.layer}, first in frame {frame}, unit {unit}; this is a bug in a backend, please report it"
+        )
