@@ -1,0 +1,1 @@
+"""Figures: one module each, a pure function of saved results."""
