@@ -1,0 +1,151 @@
+"""The study's config: read, checked strictly, and refused with one line that says which key, what is wrong and what
+to write."""
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from steep.architecture import layer_shapes, parse_layers
+from steep.datasets import SOURCES
+from steep.errors import SteepError
+
+# What an experiment names, and where it must stand.
+REFERENCES = {"dataset": "datasets", "encoding": "encodings", "network": "networks", "recipe": "recipes"}
+BOUNDS = {"minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most", "exclusiveMaximum": "less than"}
+SCHEMA = Path(__file__).parents[2] / "config" / "schema.yaml"
+
+
+def read_config(path: Path | str) -> dict[str, Any]:
+    """Read a YAML config; SteepError names the file and the line when it is not YAML."""
+    try:
+        config = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SteepError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8 text'})") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"line {mark.line + 1}: " if mark else ""
+        raise SteepError(f"{path}: {place}not YAML ({getattr(error, 'problem', None) or 'unreadable'})") from error
+    if not isinstance(config, dict):
+        raise SteepError(f"{path}: holds no keys; see config/README.md")
+    return config
+
+
+def suggest(word: str, known: list[str]) -> str:
+    """Return what to write instead of `word`."""
+    close = difflib.get_close_matches(str(word), known, n=1)
+    return (
+        f"did you mean '{close[0]}'?" if close else f"write one of: {', '.join(known) or '(nothing is allowed here)'}"
+    )
+
+
+def explain(error: ValidationError) -> str:
+    """Turn a schema error into one line: the key, what is wrong, what to write."""
+    path = list(error.absolute_path)
+    value = error.instance
+    match error.validator:
+        case "additionalProperties":
+            known = list(error.schema.get("properties", {}))
+            key = next(key for key in value if key not in known)
+            return f"{dotted([*path, key])}: unknown key; {suggest(key, known)}"
+        case "required":
+            key = next(key for key in error.validator_value if key not in value)
+            return f"{dotted([*path, key])}: missing; write it"
+        case "enum":
+            return f"{dotted(path)}: {value!r} is not known; {suggest(value, list(map(str, error.validator_value)))}"
+        case "type":
+            return f"{dotted(path)}: {value!r} is not of type {error.validator_value}; write one"
+        case "pattern":
+            return f"{dotted(path)}: {value!r} is not a name; write lower-case letters, digits and single dashes"
+        case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
+            return f"{dotted(path)}: {value!r} is out of range; write {BOUNDS[error.validator]} {error.validator_value}"
+        case "minItems" | "maxItems":
+            words = {"minItems": "at least", "maxItems": "at most"}
+            return f"{dotted(path)}: {len(value)} entries; write {words[error.validator]} {error.validator_value}"
+        case "uniqueItems":
+            return f"{dotted(path)}: an entry stands twice; write each once"
+    return f"{dotted(path)}: {error.message}"
+
+
+def dotted(path: list[Any]) -> str:
+    """Return a key's place, like ``recipes.dense.original.epochs``."""
+    return ".".join(str(part) for part in path) or "(top level)"
+
+
+def check_config(config: dict[str, Any], name: str = "config") -> None:
+    """Check a whole config.
+
+    Parameters
+    ----------
+    config : as read from YAML (and merged by Snakemake, if it was).
+    name : file name for the messages.
+
+    Raises
+    ------
+    SteepError
+        one line: file, key, what is wrong, what to write; more errors are only counted.
+
+    """
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    errors = sorted(
+        Draft202012Validator(schema).iter_errors(config), key=lambda error: [str(part) for part in error.absolute_path]
+    )
+    messages = [explain(error) for error in errors]
+    if not errors:
+        messages = [*_references(config)]
+    if messages:
+        more = f" (and {len(messages) - 1} more)" if len(messages) > 1 else ""
+        raise SteepError(f"{name}: {messages[0]}{more}")
+
+
+def _references(config: dict[str, Any]) -> list[str]:
+    """Return a message for every experiment that names what is not there, or whose network does not fit its data."""
+    messages = []
+    for experiment, entry in config["experiments"].items():
+        missing = [(key, section) for key, section in REFERENCES.items() if entry[key] not in config[section]]
+        for key, section in missing:
+            hint = suggest(entry[key], list(config[section]))
+            messages.append(f"experiments.{experiment}.{key}: {entry[key]!r} is not in {section}; {hint}")
+        if not missing:
+            try:
+                source = SOURCES[config["datasets"][entry["dataset"]]["source"]]
+                layer_shapes(source.shape, parse_layers(config["networks"][entry["network"]]["layers"]), source.classes)
+            except SteepError as error:
+                messages.append(f"networks.{entry['network']}.layers: {error}")
+    return messages
+
+
+def describe() -> str:
+    """Return every key of the config as a Markdown table, made from the schema: the heart of config/README.md."""
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    lines = ["| key | value | meaning |", "|---|---|---|"]
+    for key, node in _keys(schema, schema["$defs"], ()):
+        lines.append(f"| `{key}` | {_allowed(node)} | {node['description']} |")
+    return "\n".join(lines) + "\n"
+
+
+def _keys(node: dict[str, Any], definitions: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, dict]]:
+    """Yield every described key below a schema node, in the schema's order; ``<name>`` stands for a user's name."""
+    node = node | definitions.get(node.get("$ref", "").removeprefix("#/$defs/"), {}) | node
+    if path and "description" in node:
+        yield ".".join(path), node
+    branches = [branch["then"] for branch in node.get("allOf", [])]
+    for part in [node, *branches]:
+        for name, child in part.get("properties", {}).items():
+            yield from _keys(child, definitions, (*path, name))
+    if isinstance(node.get("additionalProperties"), dict):
+        yield from _keys(node["additionalProperties"], definitions, (*path, "<name>"))
+    if isinstance(node.get("items"), dict):
+        yield from _keys(node["items"], definitions, (*path, "<n>"))
+
+
+def _allowed(node: dict[str, Any]) -> str:
+    """Return in words what a schema node allows."""
+    if "enum" in node or "const" in node:
+        return ", ".join(f"`{value}`" for value in node.get("enum", [node.get("const")]))
+    bounds = [f"{word} {node[key]}" for key, word in BOUNDS.items() if key in node]
+    return ", ".join([{"object": "keys", "array": "list"}.get(node.get("type", ""), node.get("type", "")), *bounds])

@@ -1,0 +1,87 @@
+"""The command line: every verb explains itself, every error is one line."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from steep.cli import build_parser, main
+
+
+def steep(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "steep", *arguments], capture_output=True, text=True)
+
+
+def verbs() -> list[str]:
+    (action,) = (action for action in build_parser()._actions if action.choices)
+    return list(action.choices)
+
+
+@pytest.mark.parametrize("verb", verbs())
+def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([verb, "--help"])
+    assert stop.value.code == 0
+    assert f"steep {verb}" in capsys.readouterr().out
+
+
+def test_every_verb_has_its_rule(root: Path) -> None:
+    rules = "".join(path.read_text() for path in (root / "rules").glob("*.smk"))
+    for verb in set(verbs()) - {"check-config", "describe-config"}:
+        assert f"rule {verb.replace('-', '_')}:" in rules and f"-m steep {verb}" in rules
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    done = steep(
+        "compile-network",
+        "--sharpened",
+        str(tmp_path / "none"),
+        "--weight-bits",
+        "8",
+        "--output",
+        str(tmp_path / "o.npz"),
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"[compile-network] error: {tmp_path / 'none'}: no such file\n"
+
+
+def test_frames_that_do_not_fit_are_one_line(tmp_path: Path) -> None:
+    import numpy as np
+
+    from steep.frames import Frames
+    from steep.threshold.network import DenseLayer, ThresholdNetwork
+
+    ThresholdNetwork((1, 2, 2), (DenseLayer(np.ones((2, 4), np.int32), np.array([0.5, 1.5])),)).save(tmp_path / "n.npz")
+    for shape, top, message in (
+        ((3, 1, 2, 3), 1, "frames of shape (1, 2, 3), the network takes (1, 2, 2)"),
+        ((3, 1, 2, 2), 9, "encode them first"),
+    ):
+        Frames(np.full(shape, top, np.uint8), np.zeros(3, np.uint8), 2).save(tmp_path / "f.npz")
+        arguments = [
+            "--network",
+            str(tmp_path / "n.npz"),
+            "--frames",
+            str(tmp_path / "f.npz"),
+            "--output",
+            str(tmp_path / "s.npz"),
+        ]
+        done = steep("simulate-network", "--backend", "stpu", *arguments)
+        assert done.returncode == 1 and message in done.stderr and done.stderr.count("\n") == 1
+        assert not (tmp_path / "s.npz").exists()
+
+
+@pytest.mark.parametrize("verb", ["check-config", "compile-network", "compare-backends", "simulate-network"])
+def test_verbs_that_need_no_torch_do_not_import_it(verb: str, root: Path) -> None:
+    modules = {
+        "check-config": "steep.config",
+        "compile-network": "steep.threshold.compile, steep.checkpoint",
+        "compare-backends": "steep.analysis.scores, steep.spikes",
+        "simulate-network": "steep.simulators, steep.simulators.stpu",
+    }[verb]
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys, {modules}, steep.cli; print('torch' in sys.modules)"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == "False", done.stderr

@@ -1,0 +1,76 @@
+"""The code digest: what a module computes counts, what it says does not."""
+
+from pathlib import Path
+
+import pytest
+
+from steep import digest
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "__init__.py").write_text("")
+    (tmp_path / "deep" / "__init__.py").write_text('"""Deep."""\n')
+    (tmp_path / "a.py").write_text(
+        '"""A."""\nfrom steep.b import value\n\n\ndef f():\n    """Say it."""\n    return value  # now\n'
+    )
+    (tmp_path / "b.py").write_text("def g():\n    from steep.deep import inner\n    return inner\n\n\nvalue = 1\n")
+    (tmp_path / "deep" / "inner.py").write_text("x = 1\n")
+    (tmp_path / "c.py").write_text("x = 1\n")
+    monkeypatch.setattr(digest, "ROOT", tmp_path)
+    return tmp_path
+
+
+def now(*modules: str) -> str:
+    digest._parse.cache_clear()
+    return digest.code_digest(*modules)
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> None:
+    digest._parse.cache_clear()
+    yield
+    digest._parse.cache_clear()
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_comments_docstrings_and_layout_do_not_count(package: Path) -> None:
+    before = now("steep.a")
+    edit(package / "a.py", "# now", "# at once")
+    edit(package / "a.py", "Say it.", "Tell it.")
+    edit(package / "a.py", "\n\n\ndef", "\n\n\n\ndef")
+    assert now("steep.a") == before
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [("a.py", "return value", "return -value"), ("b.py", "= 1", "= 2"), ("deep/inner.py", "= 1", "= 2")],
+)
+def test_code_counts_wherever_it_is_imported_from(package: Path, file: str, old: str, new: str) -> None:
+    before, other = now("steep.a"), now("steep.c")
+    edit(package / file, old, new)
+    assert now("steep.a") != before
+    assert now("steep.c") == other
+
+
+def test_a_module_that_is_not_there_is_an_error(package: Path) -> None:
+    with pytest.raises(ValueError, match=r"no module steep\.z"):
+        now("steep.z")
+
+
+def test_original_training_does_not_depend_on_sharpening() -> None:
+    """The promise the workflow rests on: sharpening can be changed without training the original again."""
+    seen, todo = set(), ["steep.training", "steep.checkpoint"]
+    while todo:
+        name = todo.pop()
+        if name not in seen:
+            seen.add(name)
+            todo += digest._parse(name)[1]
+    assert "steep.networks" in seen
+    assert not [name for name in seen if "sharpening" in name]
