@@ -1,0 +1,33 @@
+# Steep Deep Spiking Networks as one workflow. The rules name files; everything that computes is in src/steep.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+# --configfile merges into what is loaded here, so the default is loaded only where no other config is.
+if "study" not in config:
+
+    configfile: "config/paper.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/training.smk"
+include: "rules/simulation.smk"
+include: "rules/analysis.smk"
+include: "rules/figures.smk"
+
+
+report: "report/workflow.rst"
+
+
+rule all:
+    default_target: True
+    input:
+        RESULTS / "tables/accuracy.csv",
+        expand(
+            RESULTS / "tables/{table}.{format}",
+            table=["talk", "backends", "costs", "provenance"],
+            format=["csv", "html"],
+        ),
+        RESULTS / "tables/talk.md",
+        expand(RESULTS / "figures/convergence-{experiment}.svg", experiment=config["experiments"]),

@@ -1,0 +1,117 @@
+# Names of files and small functions for the rules.
+import json
+import shlex
+import sys
+from pathlib import Path
+
+SOURCE = Path(workflow.basedir) / "src"
+# This process and the jobs use `steep` from this checkout, whatever environment runs them.
+sys.path.insert(0, str(SOURCE))
+shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(SOURCE))}; ")
+
+from snakemake.exceptions import WorkflowError
+from steep.config import check_config
+from steep.digest import code_digest
+from steep.errors import SteepError
+
+try:
+    check_config(config, str(workflow.configfiles[-1]) if workflow.configfiles else "config")
+except SteepError as error:
+    raise WorkflowError(str(error))
+
+RESULTS = Path("results") / config["study"]
+# Downloads are the same for every study.
+DOWNLOADS = Path("data")
+SEED = RESULTS / "{experiment}/seed-{seed}"
+LOGS = RESULTS / "logs"
+BENCHMARKS = RESULTS / "benchmarks"
+BACKEND_MODULES = {
+    "torch": "steep.simulators.torch_threshold",
+    "brian2": "steep.simulators.brian2_lif",
+    "stpu": "steep.simulators.stpu",
+}
+SPLITS = ["train", "validation", "test"]
+
+
+wildcard_constraints:
+    experiment="[a-z0-9-]+",
+    dataset="[a-z0-9-]+",
+    encoding="[a-z0-9-]+",
+    backend="[a-z0-9]+",
+    seed=r"\d+",
+
+
+def code(*modules):
+    """Digest of the library modules a rule uses, so that editing one reruns the rules that use it and no others."""
+    return code_digest(*modules)
+
+
+def as_json(value, sort=True):
+    """A parameter for a verb's command line, which rules quote with :q. Sorted keys, where their order means nothing."""
+    return json.dumps(value, sort_keys=sort)
+
+
+def megabytes(amount):
+    """Memory that grows with every attempt, for the cluster."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def minutes(amount):
+    """Run time that grows with every attempt, for the cluster."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def experiment(wildcards):
+    """The experiment's entry in the config."""
+    return config["experiments"][wildcards.experiment]
+
+
+def recipe(part):
+    """Function that returns a part of the experiment's recipe as JSON."""
+    return lambda wildcards: as_json(config["recipes"][experiment(wildcards)["recipe"]][part])
+
+
+def frames(split):
+    """Function that returns the file of the experiment's encoded frames."""
+    return (
+        lambda wildcards: RESULTS
+        / "frames"
+        / experiment(wildcards)["dataset"]
+        / experiment(wildcards)["encoding"]
+        / f"{split}.npz"
+    )
+
+
+def labels(wildcards):
+    """What a row of the seed's results is about, as JSON."""
+    entry = experiment(wildcards)
+    described = {key: entry[key] for key in ("dataset", "encoding", "network")}
+    return as_json({"experiment": wildcards.experiment, "seed": int(wildcards.seed)} | described)
+
+
+def per_seed(name):
+    """That file of every experiment and seed."""
+    return expand(SEED / name, experiment=config["experiments"], seed=config["seeds"])
+
+
+def spikes(wildcards):
+    """The spike files of every backend of the experiment, by backend."""
+    return {backend: SEED / f"spikes/{backend}.npz" for backend in experiment(wildcards)["backends"]}
+
+
+def datasets_used():
+    """The prepared data of every experiment."""
+    used = sorted({entry["dataset"] for entry in config["experiments"].values()})
+    return expand(RESULTS / "datasets/{dataset}/{split}.npz", dataset=used, split=SPLITS)
+
+
+def benchmarks():
+    """The benchmark files of everything that is measured: all rules but the tables' and figures'."""
+    rules_per_seed = ["train_original", "sharpen_network", "compile_network", "score_network", "compare_backends"]
+    files = set()
+    for name, entry in config["experiments"].items():
+        files.add(BENCHMARKS / entry["dataset"] / "fetch_dataset.tsv")
+        files.add(BENCHMARKS / entry["dataset"] / entry["encoding"] / "encode_frames.tsv")
+        measured = [*rules_per_seed, *(f"simulate_network-{backend}" for backend in entry["backends"])]
+        files.update(expand(BENCHMARKS / name / "seed-{seed}/{rule}.tsv", seed=config["seeds"], rule=measured))
+    return sorted(map(str, files))

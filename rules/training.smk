@@ -1,0 +1,79 @@
+# The original network, the sharpened network trained on from it, and its compilation to integers.
+# One compute thread each: other thread counts give other bits, and seeds run side by side.
+
+
+rule train_original:
+    input:
+        train=frames("train"),
+        validation=frames("validation"),
+    output:
+        network=SEED / "original.safetensors",
+        history=SEED / "original.csv",
+    log:
+        LOGS / "{experiment}/seed-{seed}/train_original.log",
+    benchmark:
+        BENCHMARKS / "{experiment}/seed-{seed}/train_original.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=minutes(120),
+    params:
+        layers=lambda wildcards: as_json(config["networks"][experiment(wildcards)["network"]]["layers"]),
+        recipe=recipe("original"),
+        code=code("steep.training", "steep.checkpoint"),
+    shell:
+        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, original' python -m steep train-original"
+        " --layers {params.layers:q} --recipe {params.recipe:q} --seed {wildcards.seed}"
+        " --train {input.train:q} --validation {input.validation:q}"
+        " --output {output.network:q} --history {output.history:q} 2>&1 | tee -i {log:q}"
+
+
+rule sharpen_network:
+    input:
+        original=SEED / "original.safetensors",
+        train=frames("train"),
+        validation=frames("validation"),
+    output:
+        network=SEED / "sharpened.safetensors",
+        history=SEED / "sharpened.csv",
+        activations=SEED / "activations.npz",
+    log:
+        LOGS / "{experiment}/seed-{seed}/sharpen_network.log",
+    benchmark:
+        BENCHMARKS / "{experiment}/seed-{seed}/sharpen_network.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=minutes(120),
+    params:
+        recipe=recipe("sharpening"),
+        code=code("steep.sharpening.training", "steep.checkpoint"),
+    shell:
+        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, sharpening' python -m steep sharpen-network"
+        " --original {input.original:q} --recipe {params.recipe:q} --seed {wildcards.seed}"
+        " --train {input.train:q} --validation {input.validation:q}"
+        " --output {output.network:q} --history {output.history:q} --activations {output.activations:q} 2>&1 | tee -i {log:q}"
+
+
+rule compile_network:
+    input:
+        SEED / "sharpened.safetensors",
+    output:
+        SEED / "threshold.npz",
+    log:
+        LOGS / "{experiment}/seed-{seed}/compile_network.log",
+    benchmark:
+        BENCHMARKS / "{experiment}/seed-{seed}/compile_network.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        weight_bits=lambda wildcards: config["recipes"][experiment(wildcards)["recipe"]]["deployment"]["weight_bits"],
+        code=code("steep.threshold.compile", "steep.checkpoint"),
+    shell:
+        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, compilation' python -m steep compile-network"
+        " --sharpened {input:q} --weight-bits {params.weight_bits} --output {output:q} 2>&1 | tee -i {log:q}"

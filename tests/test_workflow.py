@@ -1,0 +1,277 @@
+"""The real workflow, from data to report, in copies of this checkout."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+pytestmark = pytest.mark.dag
+# Tables whose content is the machine's or the moment's, not the study's.
+MEASURED = {"costs.csv", "costs.html", "provenance.csv", "provenance.html"}
+ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def copy_of(root: Path, target: Path) -> Path:
+    """Copy what git would commit, so that nothing else is needed to run."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=root,
+        capture_output=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        if (root / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(root / name, target / name)
+    return target
+
+
+def snakemake(folder: Path, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess[str]:
+    command = ["snakemake", "--cores", str(cores), "--configfile", "config/test.yaml", *arguments]
+    done = subprocess.run(
+        command, cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600
+    )
+    return done
+
+
+def planned(folder: Path) -> set[str]:
+    """Return the rules that a run would execute now."""
+    listed = snakemake(folder, "--dry-run")
+    assert listed.returncode == 0, listed.stdout
+    return set(re.findall(r"^(\w+) +\d+$", listed.stdout, re.MULTILINE)) - {"total", "all"}
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return the digests of every result that is the study's own: tables, networks, spikes, figures."""
+    results = folder / "results" / "test"
+    paths = [p for p in results.rglob("*") if p.is_file() and p.parent.name not in {"logs", "benchmarks"}]
+    kept = [
+        p for p in paths if p.name not in MEASURED and not {"logs", "benchmarks"} & set(p.relative_to(results).parts)
+    ]
+    return {str(p.relative_to(results)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(kept)}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run the test study at 2 cores; return the checkout's copy."""
+    folder = copy_of(Path(__file__).parents[1], tmp_path_factory.mktemp("checkout"))
+    done = snakemake(folder)
+    assert done.returncode == 0, done.stdout
+    return folder
+
+
+def test_every_number_is_there_and_consistent(study: Path) -> None:
+    tables = study / "results" / "test" / "tables"
+    accuracy = pd.read_csv(tables / "accuracy.csv")
+    names = ["experiment", "dataset", "encoding", "network", "stage", "backend", "readout", "seed", "frames", "correct"]
+    assert list(accuracy.columns) == [*names, "accuracy"]
+    assert len(accuracy) == 2 * (2 + 3)
+    assert (accuracy["accuracy"] - 100 * accuracy["correct"] / accuracy["frames"]).abs().max() < 1e-9
+    assert set(accuracy["frames"]) == {359}
+    # It learns: far above the 10% of guessing, before and after sharpening.
+    assert accuracy.groupby("stage")["accuracy"].mean().min() > 70
+    spiking = accuracy[accuracy["stage"] == "threshold"]
+    assert (spiking.groupby("seed")["correct"].nunique() == 1).all()
+    talk = pd.read_csv(tables / "talk.csv").iloc[0]
+    assert talk["spiking"] == pytest.approx(spiking.groupby("seed")["accuracy"].first().mean())
+
+
+def test_backends_were_compared_in_full(study: Path) -> None:
+    table = pd.read_csv(study / "results" / "test" / "tables" / "backends.csv")
+    units = [2 * 18 * 18, 2 * 9 * 9, 20, 10]
+    expected = {
+        (backend, layer): 2 * 359 * count for backend in ("brian2", "stpu") for layer, count in enumerate(units, 1)
+    }
+    spikes = table[table["quantity"] == "spikes"]
+    assert dict(zip(zip(spikes["backend"], spikes["layer"], strict=True), spikes["values"], strict=True)) == expected
+    assert table["differing"].sum() == 0
+
+
+def test_training_never_sees_test_frames(study: Path) -> None:
+    """The rules that train name the files they open; the test frames are not among them."""
+    done = snakemake(study, "--dry-run", "--forceall", "--printshellcmds", "--quiet", "host")
+    commands = [
+        line for line in done.stdout.splitlines() if "-m steep train-original" in line or "-m steep sharpen" in line
+    ]
+    assert len(commands) == 4
+    assert all("train.npz" in command and "test.npz" not in command for command in commands)
+
+
+def test_a_second_run_does_nothing(study: Path) -> None:
+    assert planned(study) == set()
+    assert "Nothing to be done" in snakemake(study).stdout
+
+
+AFTER_SHARPENING = {
+    *(
+        "sharpen_network",
+        "compile_network",
+        "simulate_network",
+        "compare_backends",
+        "score_network",
+        "plot_convergence",
+    ),
+    *("tabulate_accuracy", "tabulate_talk", "tabulate_backends", "tabulate_costs", "record_provenance"),
+}
+EDITS = [
+    ("src/steep/sharpening/activation.py", "CEILING_QUANTILE = 0.99", "CEILING_QUANTILE = 0.98", AFTER_SHARPENING),
+    ("src/steep/sharpening/activation.py", "c = m / 2 and", "c = m/2 and", set()),
+    (
+        "src/steep/simulators/brian2_lif.py",
+        "STEP = 1 * ms",
+        "STEP = 2 * ms",
+        AFTER_SHARPENING - {"sharpen_network", "compile_network", "score_network", "plot_convergence"},
+    ),
+    ("src/steep/figures/convergence.py", "CURVES = 5", "CURVES = 4", {"plot_convergence"}),
+    ("config/test.yaml", "full_at: 0.6", "full_at: 0.5", AFTER_SHARPENING),
+    ("config/test.yaml", "mirrors: []", "mirrors: [/nowhere]", {"record_provenance"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "expected"), EDITS, ids=[f"{Path(f).name}: {new}" for f, _, new, _ in EDITS]
+)
+def test_an_edit_reruns_what_depends_on_it_and_nothing_else(
+    study: Path, file: str, old: str, new: str, expected: set[str]
+) -> None:
+    path = study / file
+    text = path.read_text()
+    assert old in text
+    try:
+        path.write_text(text.replace(old, new, 1))
+        assert planned(study) == expected
+    finally:
+        path.write_text(text)
+    assert planned(study) == set()
+
+
+def test_one_core_gives_the_same_digests(study: Path, tmp_path: Path, root: Path) -> None:
+    folder = copy_of(root, tmp_path)
+    assert snakemake(folder, cores=1).returncode == 0
+    one, two = digests(folder), digests(study)
+    assert one == two
+    assert {"tables/accuracy.csv", "tables/talk.html", "small-cnn-digits/seed-1/spikes/brian2.npz"} <= set(one)
+
+
+def test_an_interrupted_study_goes_on(study: Path, tmp_path: Path, root: Path) -> None:
+    """Ctrl-C while networks are being trained, then again: nothing half-written is left, the results are the same."""
+    folder = copy_of(root, tmp_path)
+    command = ["snakemake", "--cores", "2", "--configfile", "config/test.yaml"]
+    running = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    seed = folder / "results" / "test" / "logs" / "small-cnn-digits" / "seed-0" / "train_original.log"
+    deadline = time.monotonic() + 120
+    while "epoch 1/3" not in (seed.read_text() if seed.exists() else "") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(running.pid, signal.SIGINT)
+    output, _ = running.communicate(timeout=120)
+    assert running.returncode != 0
+    assert "Traceback" not in output, output
+    assert not list(folder.rglob("*.part"))
+    assert not (folder / "results/test/tables/accuracy.csv").exists()
+    again = snakemake(folder)
+    assert again.returncode == 0, again.stdout
+    assert digests(folder) == digests(study)
+
+
+def test_a_damaged_result_is_one_line_with_the_remedy(study: Path) -> None:
+    path = study / "results" / "test" / "small-cnn-digits" / "seed-0" / "threshold.npz"
+    whole, stamp = path.read_bytes(), path.stat()
+    try:
+        path.write_bytes(whole[:500])
+        done = snakemake(study, "--force", "results/test/small-cnn-digits/seed-0/spikes/stpu.npz")
+        assert done.returncode != 0
+        lines = [line for line in done.stdout.splitlines() if "error:" in line.lower() and "threshold.npz" in line]
+        assert lines == [
+            "[small-cnn-digits seed 0, simulation] error: results/test/small-cnn-digits/seed-0/threshold.npz: "
+            "not a whole NPZ file; delete it and run again"
+        ]
+    finally:
+        path.write_bytes(whole)
+        os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+        assert snakemake(study).returncode == 0
+        assert planned(study) == set()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "network: small-cnn",
+            "network: smal-cnn",
+            "experiments.small-cnn-digits.network: 'smal-cnn' is not in networks; did you mean 'small-cnn'?",
+        ),
+        (
+            "weight_bits: 8",
+            "weight_bit: 8",
+            "recipes.quick.deployment.weight_bit: unknown key; did you mean 'weight_bits'?",
+        ),
+    ],
+)
+def test_a_wrong_config_is_one_line(study: Path, tmp_path: Path, old: str, new: str, message: str) -> None:
+    config = (study / "config" / "test.yaml").read_text().replace(old, new, 1)
+    (tmp_path / "mine.yaml").write_text(config)
+    command = ["snakemake", "--cores", "1", "--configfile", str(tmp_path / "mine.yaml")]
+    done = subprocess.run(
+        command, cwd=study, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert done.returncode != 0
+    assert f"{tmp_path / 'mine.yaml'}: {message}" in done.stdout
+    assert "Traceback" not in done.stdout and len(done.stdout.strip().splitlines()) <= 4, done.stdout
+
+
+def test_missing_data_offline_is_one_line(study: Path, tmp_path: Path, root: Path) -> None:
+    """MNIST without mirror and without network: every address is sent to a proxy that nobody listens at."""
+    folder = copy_of(root, tmp_path)
+    config = yaml.safe_load((folder / "config" / "test.yaml").read_text())
+    config["datasets"]["digits"]["source"] = "mnist"
+    (folder / "config" / "test.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    offline = ENVIRONMENT | {
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "https_proxy": "http://127.0.0.1:9",
+        "NO_PROXY": "",
+        "no_proxy": "",
+    }
+    command = ["snakemake", "--cores", "1", "--configfile", "config/test.yaml"]
+    done = subprocess.run(command, cwd=folder, env=offline, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode != 0
+    (line,) = [line for line in done.stdout.splitlines() if "error: mnist: " in line]
+    assert "is missing" in line and "three ways" in line
+    assert "Traceback" not in done.stdout
+    assert not [path for path in (folder / "data").rglob("*") if path.is_file()]
+
+
+def test_the_report_stands_alone_and_shows_the_tables(study: Path) -> None:
+    done = snakemake(study, "--report", "report.html")
+    assert done.returncode == 0, done.stdout
+    page = (study / "report.html").read_text()
+    # What the browser would fetch when it opens the page: nothing.
+    assert not re.findall(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=[\"'](?:https?:)?//", page)
+    talk = pd.read_csv(study / "results" / "test" / "tables" / "talk-view.csv").iloc[0]
+    landing = page[page.index("Talk and study, side by side") :]
+    for column in ("Ours: original", "Ours: spiking"):
+        assert json.dumps(talk[column]).strip('"') in landing
+    for label in (
+        "Every accuracy measured",
+        "Backends, spike for spike",
+        "Cost by rule",
+        "Activations converge to steps",
+    ):
+        assert label in page
