@@ -1,0 +1,49 @@
+# Each target does its own set-up: a virtual environment in .venv with the versions of envs/requirements.lock.
+# PYTHON=... chooses the interpreter, CORES=4 the number of cores.
+PYTHON ?= $(or $(shell command -v python3.11),python3)
+CORES ?= all
+VENV := .venv
+BIN := $(abspath $(VENV))/bin
+READY := $(VENV)/.ready
+export PATH := $(BIN):$(PATH)
+# The CPU build of PyTorch is a tenth of the size of the one PyPI offers on Linux; without that index PyPI's is taken.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+.PHONY: demo test reproduce report clean lock help
+.DEFAULT_GOAL := help
+
+help: ## say what there is
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+$(READY): envs/requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else "error: Python 3.11 is needed, $(PYTHON) is %d.%d; write make PYTHON=/path/to/python3.11 ..." % sys.version_info[:2])'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --no-deps --retries 1 --index-url $(TORCH_INDEX) $$(grep '^torch==' $<) \
+	  || $(BIN)/pip install -q --no-deps $$(grep '^torch==' $<)
+	$(BIN)/pip install -q -r $<
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY) ## the whole study on data that need no download, in minutes; ends by saying where the report lies
+	snakemake --cores $(CORES) --configfile config/demo.yaml
+	snakemake --cores 1 --configfile config/demo.yaml --report results/demo/report.html
+	@echo "The report of the demo study: $(abspath results/demo/report.html)"
+
+test: $(READY) ## pass the tests
+	$(BIN)/python -m pytest
+
+reproduce: $(READY) ## the paper study; the same as `snakemake --cores all`
+	snakemake --cores $(CORES)
+	snakemake --cores 1 --report results/paper/report.html
+	@echo "The report of the paper study: $(abspath results/paper/report.html)"
+
+clean: ## remove results and Snakemake's notes; keep downloads (data/) and the environment (.venv)
+	rm -rf results .snakemake .pytest_cache .ruff_cache .hypothesis
+
+lock: ## resolve envs/requirements.in anew
+	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/pip install -q --index-url $(TORCH_INDEX) --no-deps $$(grep -o '^torch==[0-9.]*' envs/requirements.in) || true
+	$(VENV)-lock/bin/pip install -q -r envs/requirements.in
+	(echo "# Written by make lock from requirements.in. Python 3.11, Linux."; \
+	  $(VENV)-lock/bin/pip freeze | sed 's/+cpu//') > envs/requirements.lock
+	rm -rf $(VENV)-lock
