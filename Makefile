@@ -9,7 +9,7 @@ export PATH := $(BIN):$(PATH)
 # The CPU build of PyTorch is a tenth of the size of the one PyPI offers on Linux; without that index PyPI's is taken.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: demo test reproduce report clean lock help
+.PHONY: help demo test reproduce clean lock reference
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -47,3 +47,8 @@ lock: ## resolve envs/requirements.in anew
 	(echo "# Written by make lock from requirements.in. Python 3.11, Linux."; \
 	  $(VENV)-lock/bin/pip freeze | sed 's/+cpu//') > envs/requirements.lock
 	rm -rf $(VENV)-lock
+
+reference: ## keep the tables and the figure of the paper study in report/reference
+	mkdir -p report/reference
+	cp $(addprefix results/paper/tables/,accuracy.csv talk.csv talk.md backends.csv costs.csv provenance.csv) report/reference/
+	cp results/paper/figures/convergence-stpu-dnn-binarized.svg report/reference/

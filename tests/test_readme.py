@@ -1,0 +1,32 @@
+"""What the README says is what the reference run found."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+
+def test_the_results_are_the_reference_tables(root: Path) -> None:
+    readme = (root / "README.md").read_text()
+    assert (root / "report" / "reference" / "talk.md").read_text().strip() in readme
+
+
+def test_the_reference_agrees_with_itself(root: Path) -> None:
+    reference = root / "report" / "reference"
+    accuracy, talk = (pd.read_csv(reference / f"{name}.csv") for name in ("accuracy", "talk"))
+    for row in talk.itertuples():
+        own = accuracy[accuracy["experiment"] == row.experiment]
+        for column, stage in (("original", "original"), ("sharpened", "sharpened"), ("spiking", "threshold")):
+            means = own[own["stage"] == stage].groupby("seed")["accuracy"].mean()
+            assert getattr(row, column) == pytest.approx(means.mean())
+    assert pd.read_csv(reference / "backends.csv")["differing"].sum() == 0
+
+
+def test_files_and_targets_named_in_the_readme_exist(root: Path) -> None:
+    text = (root / "README.md").read_text()
+    for link in re.findall(r"\]\(([^)#]+)\)", text):
+        assert (root / link).exists(), link
+    makefile = (root / "Makefile").read_text()
+    for target in re.findall(r"make ([a-z]+)", text):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
