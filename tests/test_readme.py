@@ -28,5 +28,5 @@ def test_files_and_targets_named_in_the_readme_exist(root: Path) -> None:
     for link in re.findall(r"\]\(([^)#]+)\)", text):
         assert (root / link).exists(), link
     makefile = (root / "Makefile").read_text()
-    for target in re.findall(r"make ([a-z]+)", text):
+    for target in re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
