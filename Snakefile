@@ -3,8 +3,8 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
-# --configfile merges into what is loaded here, so the default is loaded only where no other config is.
-if "study" not in config:
+# --configfile merges into what is loaded here, so the default is loaded only where no other config is named.
+if not workflow.configfiles:
 
     configfile: "config/paper.yaml"
 

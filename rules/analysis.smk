@@ -4,6 +4,7 @@
 rule score_network:
     input:
         original=SEED / "original.safetensors",
+        continued=SEED / "continued.safetensors",
         sharpened=SEED / "sharpened.safetensors",
         frames=frames("test"),
     output:
@@ -22,7 +23,7 @@ rule score_network:
         code=code("steep.analysis.scores"),
     shell:
         "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, scores' python -m steep score-network --labels {params.labels:q}"
-        " --original {input.original:q} --sharpened {input.sharpened:q} --frames {input.frames:q} --output {output:q} 2>&1 | tee -i {log:q}"
+        " --original {input.original:q} --continued {input.continued:q} --sharpened {input.sharpened:q} --frames {input.frames:q} --output {output:q} 2>&1 | tee -i {log:q}"
 
 
 rule compare_backends:
@@ -94,6 +95,7 @@ rule tabulate_talk:
         ),
         markdown=RESULTS / "tables/talk.md",
         view=RESULTS / "tables/talk-view.csv",
+        note=RESULTS / "tables/talk-note.txt",
     log:
         LOGS / "tabulate_talk.log",
     benchmark:
@@ -108,7 +110,7 @@ rule tabulate_talk:
         code=code("steep.analysis.tables", "steep.analysis.render"),
     shell:
         "STEEP_JOB=tables python -m steep tabulate-talk --study {params.study:q} --accuracy {input:q}"
-        " --csv {output.csv:q} --html {output.html:q} --markdown {output.markdown:q} --view {output.view:q} 2>&1 | tee -i {log:q}"
+        " --csv {output.csv:q} --html {output.html:q} --markdown {output.markdown:q} --view {output.view:q} --note {output.note:q} 2>&1 | tee -i {log:q}"
 
 
 rule tabulate_backends:

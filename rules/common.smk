@@ -9,13 +9,18 @@ SOURCE = Path(workflow.basedir) / "src"
 sys.path.insert(0, str(SOURCE))
 shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(SOURCE))}; ")
 
+import snakemake.utils
 from snakemake.exceptions import WorkflowError
-from steep.config import check_config
+from steep.config import check_config, typed
 from steep.digest import code_digest
 from steep.errors import SteepError
 
+# Snakemake reads the items of a list on the command line as strings.
+snakemake.utils.update_config(config, typed(workflow.config_settings.config))
 try:
-    check_config(config, str(workflow.configfiles[-1]) if workflow.configfiles else "config")
+    check_config(
+        config, ", ".join(map(str, workflow.configfiles)) + (", --config" if workflow.config_settings.config else "")
+    )
 except SteepError as error:
     raise WorkflowError(str(error))
 
@@ -71,6 +76,12 @@ def recipe(part):
     return lambda wildcards: as_json(config["recipes"][experiment(wildcards)["recipe"]][part])
 
 
+def continued_recipe(wildcards):
+    """The recipe of the control: sharpening's, without what is about sharpness, as JSON."""
+    sharpening = config["recipes"][experiment(wildcards)["recipe"]]["sharpening"]
+    return as_json({key: value for key, value in sharpening.items() if key not in ("schedule", "surrogate_slope")})
+
+
 def frames(split):
     """Function that returns the file of the experiment's encoded frames."""
     return (
@@ -107,7 +118,14 @@ def datasets_used():
 
 def benchmarks():
     """The benchmark files of everything that is measured: all rules but the tables' and figures'."""
-    rules_per_seed = ["train_original", "sharpen_network", "compile_network", "score_network", "compare_backends"]
+    rules_per_seed = [
+        "train_original",
+        "continue_original",
+        "sharpen_network",
+        "compile_network",
+        "score_network",
+        "compare_backends",
+    ]
     files = set()
     for name, entry in config["experiments"].items():
         files.add(BENCHMARKS / entry["dataset"] / "fetch_dataset.tsv")

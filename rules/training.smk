@@ -29,6 +29,33 @@ rule train_original:
         " --output {output.network:q} --history {output.history:q} 2>&1 | tee -i {log:q}"
 
 
+rule continue_original:
+    input:
+        original=SEED / "original.safetensors",
+        train=frames("train"),
+        validation=frames("validation"),
+    output:
+        network=SEED / "continued.safetensors",
+        history=SEED / "continued.csv",
+    log:
+        LOGS / "{experiment}/seed-{seed}/continue_original.log",
+    benchmark:
+        BENCHMARKS / "{experiment}/seed-{seed}/continue_original.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=minutes(120),
+    params:
+        recipe=continued_recipe,
+        code=code("steep.training", "steep.checkpoint"),
+    shell:
+        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, trained on' python -m steep continue-original"
+        " --original {input.original:q} --recipe {params.recipe:q} --seed {wildcards.seed}"
+        " --train {input.train:q} --validation {input.validation:q}"
+        " --output {output.network:q} --history {output.history:q} 2>&1 | tee -i {log:q}"
+
+
 rule sharpen_network:
     input:
         original=SEED / "original.safetensors",

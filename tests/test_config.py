@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from steep.config import SCHEMA, check_config, read_config
+from steep.config import SCHEMA, check_config, read_config, typed
 from steep.datasets import SOURCES
 from steep.encodings import ENCODINGS
 from steep.errors import SteepError
@@ -30,6 +30,9 @@ def test_shipped_configs_are_right(root: Path, name: str) -> None:
 
 
 CASES = [
+    ("networks.small-cnn.layers", [{"kind": "maxpool", "size": [2, 2]}], "only poolings; write at least one dense or"),
+    ("recipes.quick.original.epochs", 3.0, "recipes.quick.original.epochs: 3.0 is not of type integer; write one"),
+    ("recipes.quick.original.learning_rate", "1e-3", "'1e-3' is not of type number; write 0.001 or 1.0e-3"),
     ("recipes.quick.original.epoch", 3, "recipes.quick.original.epoch: unknown key; did you mean 'epochs'?"),
     ("experiment", {}, "experiment: unknown key; did you mean 'experiments'?"),
     (
@@ -157,3 +160,8 @@ def test_schema_holds_no_stray_key() -> None:
             yield from values(child)
 
     assert None not in list(values(yaml.safe_load(SCHEMA.read_text())))
+
+
+def test_command_line_values_are_read_as_yaml() -> None:
+    given = {"seeds": ["0", "1"], "study": "mine", "recipes": {"quick": {"epochs": "3"}}, "mirrors": []}
+    assert typed(given) == {"seeds": [0, 1], "study": "mine", "recipes": {"quick": {"epochs": 3}}, "mirrors": []}

@@ -74,3 +74,13 @@ def test_original_training_does_not_depend_on_sharpening() -> None:
             todo += digest._parse(name)[1]
     assert "steep.networks" in seen
     assert not [name for name in seen if "sharpening" in name]
+
+
+def test_versions_count_where_they_are_imported(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    edit(package / "b.py", "value = 1", "import numpy.linalg\n\nvalue = 1")
+    before, other = now("steep.a"), now("steep.c")
+    monkeypatch.setattr(digest, "version", lambda name: "0.0")
+    digest._version.cache_clear()
+    assert now("steep.a") != before
+    assert now("steep.c") == other
+    digest._version.cache_clear()

@@ -95,6 +95,21 @@ def train_original(a: Arguments) -> None:
     save_network(a.output, network.tensors(), spec)
 
 
+def continue_original(a: Arguments) -> None:
+    """Train an original network on as long as sharpening takes, without sharpening: the control."""
+    import pandas as pd
+
+    from steep.checkpoint import load_network, save_network
+    from steep.files import write_text
+    from steep.frames import Frames
+    from steep.training import continue_original
+
+    tensors, spec = load_network(a.original)
+    network, rows = continue_original(tensors, spec, a.recipe, Frames.load(a.train), Frames.load(a.validation), a.seed)
+    write_text(a.history, pd.DataFrame(rows).to_csv(index=False))
+    save_network(a.output, network.tensors(), spec)
+
+
 def sharpen_network(a: Arguments) -> None:
     """Train on from an original network until its units are steps."""
     import pandas as pd
@@ -153,7 +168,8 @@ def score_network(a: Arguments) -> None:
     from steep.files import write_text
     from steep.frames import Frames
 
-    table = float_scores({"original": a.original, "sharpened": a.sharpened}, Frames.load(a.frames))
+    stages = {"original": a.original, "continued": a.continued, "sharpened": a.sharpened}
+    table = float_scores(stages, Frames.load(a.frames))
     write_text(a.output, table.assign(**a.labels).to_csv(index=False))
 
 
@@ -169,7 +185,11 @@ def compare_backends(a: Arguments) -> None:
     require_equal(spikes, table)
     write_text(a.scores, spike_scores(spikes, Frames.load(a.frames)).assign(**a.labels).to_csv(index=False))
     write_text(a.comparison, table.assign(**a.labels).to_csv(index=False))
-    log.info("%d values compared, %d differ", table["values"].sum(), table["differing"].sum())
+    if len(spikes) > 1:
+        counts = table["values"].sum(), table["differing"].sum()
+        log.info("%s: %d values compared, %d differ", ", ".join(spikes), *counts)
+    else:
+        log.info("one backend, nothing to compare it with")
 
 
 def tabulate_accuracy(a: Arguments) -> None:
@@ -201,6 +221,7 @@ def tabulate_talk(a: Arguments) -> None:
     _write_views(a, table, view, "Test accuracy: the talk and this study", note)
     write_text(a.markdown, to_markdown(view, note))
     write_text(a.view, view.to_csv(index=False))
+    write_text(a.note, f"{note}\n")
 
 
 def tabulate_backends(a: Arguments) -> None:
@@ -273,6 +294,10 @@ def build_parser() -> argparse.ArgumentParser:
     verb(encode_frames, encoding=structure, images=several, frames=several)
     verb(train_original, "train", "validation", "output", "history", layers=structure, recipe=structure, seed=seed)
     verb(
+        *(continue_original, "original", "train", "validation", "output", "history"),
+        **{"recipe": structure, "seed": seed},
+    )
+    verb(
         sharpen_network,
         "original",
         "train",
@@ -285,11 +310,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     verb(compile_network, "sharpened", "output", weight_bits={"type": int})
     verb(simulate_network, "network", "frames", "output", backend={"choices": ["torch", "brian2", "stpu"]})
-    verb(score_network, "original", "sharpened", "frames", "output", labels=structure)
+    verb(score_network, "original", "continued", "sharpened", "frames", "output", labels=structure)
     pairs = {"type": backend_file, "metavar": "BACKEND=FILE", "nargs": "+"}
     verb(compare_backends, "frames", "scores", "comparison", labels=structure, spikes=pairs)
     verb(tabulate_accuracy, "csv", scores=several)
-    verb(tabulate_talk, "accuracy", "csv", "html", "markdown", "view", study=structure)
+    verb(tabulate_talk, "accuracy", "csv", "html", "markdown", "view", "note", study=structure)
     verb(tabulate_backends, "csv", "html", comparisons=several)
     verb(tabulate_costs, "csv", "html", benchmarks=several)
     verb(record_provenance, "csv", "html", "config", study=structure, files=several)

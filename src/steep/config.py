@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, TypeChecker, validators
 from jsonschema.exceptions import ValidationError
 
 from steep.architecture import layer_shapes, parse_layers
@@ -18,6 +18,25 @@ from steep.errors import SteepError
 REFERENCES = {"dataset": "datasets", "encoding": "encodings", "network": "networks", "recipe": "recipes"}
 BOUNDS = {"minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most", "exclusiveMaximum": "less than"}
 SCHEMA = Path(__file__).parents[2] / "config" / "schema.yaml"
+
+
+def _is_integer(checker: TypeChecker, value: object) -> bool:
+    """JSON knows 3.0 as an integer; Python's range does not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+STRICT = validators.extend(
+    Draft202012Validator, type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+)
+
+
+def typed(value: Any) -> Any:
+    """Return what the command line gave with strings read as YAML: ``{"seeds": ["0"]}`` becomes ``{"seeds": [0]}``."""
+    if isinstance(value, dict):
+        return {key: typed(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [typed(child) for child in value]
+    return yaml.safe_load(value) if isinstance(value, str) else value
 
 
 def read_config(path: Path | str) -> dict[str, Any]:
@@ -58,7 +77,10 @@ def explain(error: ValidationError) -> str:
         case "enum":
             return f"{dotted(path)}: {value!r} is not known; {suggest(value, list(map(str, error.validator_value)))}"
         case "type":
-            return f"{dotted(path)}: {value!r} is not of type {error.validator_value}; write one"
+            hint = "write 0.001 or 1.0e-3" if error.validator_value == "number" else "write one"
+            return f"{dotted(path)}: {value!r} is not of type {error.validator_value}; {hint}"
+        case "not":
+            return f"{dotted(path)}: only poolings; write at least one dense or conv layer"
         case "pattern":
             return f"{dotted(path)}: {value!r} is not a name; write lower-case letters, digits and single dashes"
         case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
@@ -91,9 +113,7 @@ def check_config(config: dict[str, Any], name: str = "config") -> None:
 
     """
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    errors = sorted(
-        Draft202012Validator(schema).iter_errors(config), key=lambda error: [str(part) for part in error.absolute_path]
-    )
+    errors = sorted(STRICT(schema).iter_errors(config), key=lambda error: [str(part) for part in error.absolute_path])
     messages = [explain(error) for error in errors]
     if not errors:
         messages = [*_references(config)]

@@ -1,11 +1,21 @@
-"""Digest of the code a job uses, so that editing a module reruns exactly the jobs that depend on it."""
+"""Digest of what a job computes with, so that a change reruns exactly the jobs that depend on it.
+
+It covers the `steep` modules a job imports, directly or not, and the versions of the packages those import: results of
+different versions never mix.
+"""
 
 import ast
 import hashlib
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 ROOT = Path(__file__).parent
+# Imported name and name of the package, for those whose version may change a number or a figure.
+PACKAGES = {
+    **{name: name for name in ("torch", "brian2", "numpy", "scipy", "pandas", "matplotlib", "safetensors")},
+    "sklearn": "scikit-learn",
+}
 
 
 def _file(module: str) -> Path | None:
@@ -18,8 +28,8 @@ def _file(module: str) -> Path | None:
 
 
 @cache
-def _parse(module: str) -> tuple[str, frozenset[str]]:
-    """Return what a module computes, as text free of comments and docstrings, and the `steep` modules it imports."""
+def _parse(module: str) -> tuple[str, frozenset[str], frozenset[str]]:
+    """Return what a module computes, free of comments and docstrings, and the modules and packages it imports."""
     path = _file(module)
     if path is None:
         raise ValueError(f"no module {module} under {ROOT}")
@@ -34,12 +44,20 @@ def _parse(module: str) -> tuple[str, frozenset[str]]:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
     names = {name for name in imported if name.split(".")[0] == "steep" and _file(name) is not None}
-    return ast.dump(tree), frozenset(names)
+    packages = {name.split(".")[0] for name in imported} & set(PACKAGES)
+    return ast.dump(tree), frozenset(names), frozenset(packages)
+
+
+@cache
+def _version(package: str) -> str:
+    try:
+        return version(PACKAGES[package])
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def code_digest(*modules: str) -> str:
-    """Digest of `modules` and of every `steep` module they import, directly or not; comments and docstrings do not
-    count."""
+    """Digest of `modules`, all they import and its versions; comments, docstrings and layout do not count."""
     seen: set[str] = set()
     todo = list(modules)
     while todo:
@@ -48,4 +66,6 @@ def code_digest(*modules: str) -> str:
             seen.add(name)
             todo.extend(_parse(name)[1])
     text = "\n".join(f"{name}\n{_parse(name)[0]}" for name in sorted(seen))
+    packages = set().union(*(_parse(name)[2] for name in seen))
+    text += "".join(f"\n{package} {_version(package)}" for package in sorted(packages))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

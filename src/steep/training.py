@@ -18,7 +18,8 @@ from steep.networks import DeepNetwork, as_tensor, logits
 
 log = logging.getLogger(__name__)
 
-STAGE = 0
+# Stages of the study, each with random numbers of its own. Training on and sharpening see the same batches.
+ORIGINAL, AFTERWARDS = 0, 1
 OPTIMIZERS = {
     "rmsprop": lambda parameters, rate: torch.optim.RMSprop(parameters, lr=rate, foreach=True),
     "adam": lambda parameters, rate: torch.optim.Adam(parameters, lr=rate, fused=True),
@@ -124,10 +125,10 @@ class History:
         )
         elapsed = time.monotonic() - self.started
         left = elapsed / epoch * (self.epochs - epoch) if epoch else math.nan
-        log.info(
-            "epoch %d/%d sharpness %.2f loss %.4f validation %.2f%% %s",
-            *(epoch, self.epochs, sharpness, train_loss, accuracy, f"{left:.0f} s left" if epoch else ""),
-        )
+        parts = [f"epoch {epoch}/{self.epochs}", f"sharpness {sharpness:.2f}", f"validation {accuracy:.2f}%"]
+        if epoch:  # epoch 0 is the network that training starts from
+            parts += [f"loss {train_loss:.4f}", f"{left:.0f} s left"]
+        log.info(", ".join(parts))
 
 
 def train_original(
@@ -147,8 +148,40 @@ def train_original(
     The network and one row per epoch.
 
     """
-    shuffle = prepare_torch(seed, STAGE)
+    shuffle = prepare_torch(seed, ORIGINAL)
     network = DeepNetwork(spec, recipe["dropout"], recipe["input_dropout"])
+    history = History(network, validation, recipe["epochs"])
+    fit(network, train, recipe, shuffle, lambda progress: None, lambda epoch, loss: history.note(epoch, loss, 0.0))
+    return network, history.rows
+
+
+def restore(tensors: dict[str, np.ndarray], spec: dict[str, Any], recipe: dict[str, Any]) -> DeepNetwork:
+    """Return a stored original network, with the dropout of `recipe`."""
+    network = DeepNetwork(spec, recipe["dropout"], recipe["input_dropout"])
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
+    return network
+
+
+def continue_original(
+    tensors: dict[str, np.ndarray],
+    spec: dict[str, Any],
+    recipe: dict[str, Any],
+    train: Frames,
+    validation: Frames,
+    seed: int,
+) -> tuple[DeepNetwork, list[dict]]:
+    """Train an original network on with the recipe of sharpening, but without sharpening it.
+
+    The control: sharpening adds epochs; the fair comparison for a sharpened network is an ordinary one that had them.
+
+    Parameters
+    ----------
+    tensors, spec : the original network.
+    recipe, train, validation, seed : as for `train_original`.
+
+    """
+    shuffle = prepare_torch(seed, AFTERWARDS)
+    network = restore(tensors, spec, recipe)
     history = History(network, validation, recipe["epochs"])
     fit(network, train, recipe, shuffle, lambda progress: None, lambda epoch, loss: history.note(epoch, loss, 0.0))
     return network, history.rows

@@ -34,6 +34,7 @@ def scores() -> pd.DataFrame:
                 ("threshold", "stpu", spiking),
                 ("threshold", "torch", spiking),
                 ("sharpened", "torch", sharpened),
+                ("continued", "torch", original + 1),
                 ("original", "torch", original),
             ]
             for stage, backend, correct in kinds:
@@ -75,6 +76,7 @@ def test_talk_table() -> None:
     assert row["loss"] == pytest.approx(-1.3)
     # The loss is paired by seed: differences -2.0, -1.0, -0.9.
     assert row["loss_ci95"] == pytest.approx(4.302653 * np.std([-2.0, -1.0, -0.9], ddof=1) / math.sqrt(3), rel=1e-6)
+    assert row["control_loss"] == pytest.approx(-1.4) and row["control_loss_ci95"] == pytest.approx(row["loss_ci95"])
     assert (row["seeds"], row["frames"], row["backends"]) == (3, 1000, "stpu torch")
     assert math.isnan(table.iloc[1]["talk_original"])
 
@@ -107,12 +109,12 @@ def test_costs_are_summed_by_rule(tmp_path: Path) -> None:
     header = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
     for name, row in {
         "train_original.tsv": "10.0\t0:00:10\t500.0\t1\t1\t1\t0\t0\t99\t9.5",
-        "simulate_network-torch.tsv": "2.0\t0:00:02\t100.0\t1\t1\t1\t0\t0\t99\t1.5",
-        "simulate_network-stpu.tsv": "0.5\t0:00:00\tNA\tNA\tNA\tNA\tNA\tNA\tNA\tNA",
+        "simulate_network-torch.tsv": "6.0\t0:00:06\t100.0\t1\t1\t1\t0\t0\t99\t5.5",
+        "simulate_network-stpu.tsv": "0.5\t0:00:00\t3.0\t1\t1\t1\t0\t0\t0\t0.0",
     }.items():
         (tmp_path / name).write_text(header + row + "\n")
     table = cost_table(sorted(tmp_path.iterdir()))
     assert table["rule"].tolist() == ["train_original", "simulate_network"]
-    assert table.iloc[1][["jobs", "wall_s", "longest_s", "cpu_s", "largest_MiB"]].tolist() == [2, 2.5, 2.0, 1.5, 100.0]
+    assert table.iloc[1][["jobs", "wall_s", "longest_s", "cpu_s", "largest_MiB"]].tolist() == [2, 6.5, 6.0, 5.5, 100.0]
     only = cost_table([tmp_path / "simulate_network-stpu.tsv"])
     assert cost_view(only).iloc[0]["Largest memory (MiB)"] == "–"

@@ -25,7 +25,7 @@ def test_the_curve_drawn_is_the_activation_trained(sharpness: float) -> None:
 
 
 def test_binary_fraction_counts_zeros_and_ones() -> None:
-    values = np.array([0.0, 0.0, 0.01, 0.5, 0.97, 0.99, 1.0, 1.01, 1.3, 0.3])
+    values = np.array([0.0, 0.0, 0.005, 0.5, 0.97, 0.995, 1.0, 1.005, 1.3, 0.3])
     assert binary_fraction(np.histogram(values, EDGES)[0], EDGES) == pytest.approx(0.6)
 
 

@@ -1,10 +1,18 @@
 """What the study cost: Snakemake's benchmark files, one row per rule."""
 
+import math
 from pathlib import Path
 
 import pandas as pd
 
+# Snakemake samples CPU time and memory; of shorter jobs it has seen the shell, not the work.
+SAMPLED_S = 5.0
 COLUMNS = {"s": "wall", "cpu_time": "cpu", "max_rss": "memory"}
+
+
+def _sum(values: pd.Series) -> float:
+    """Return the sum of what was measured, NaN where nothing was."""
+    return float(values.sum(min_count=1))
 
 
 def cost_table(files: list[Path]) -> pd.DataFrame:
@@ -18,19 +26,20 @@ def cost_table(files: list[Path]) -> pd.DataFrame:
     rows = []
     for path in files:
         measured = pd.read_csv(path, sep="\t").iloc[-1]
-        # Snakemake measures memory and CPU every few seconds; jobs shorter than that have none.
         rows.append(
             {
                 "rule": path.stem.split("-")[0],
                 **{name: pd.to_numeric(measured.get(column), errors="coerce") for column, name in COLUMNS.items()},
             }
         )
-    grouped = pd.DataFrame(rows).groupby("rule", sort=True)
+    frame = pd.DataFrame(rows)
+    frame.loc[frame["wall"] < SAMPLED_S, ["cpu", "memory"]] = math.nan
+    grouped = frame.groupby("rule", sort=True)
     table = grouped.agg(
         jobs=("wall", "size"),
         wall_s=("wall", "sum"),
         longest_s=("wall", "max"),
-        cpu_s=("cpu", "sum"),
+        cpu_s=("cpu", _sum),
         largest_MiB=("memory", "max"),
     )
     return table.sort_values("wall_s", ascending=False).round(1).reset_index()
@@ -38,7 +47,7 @@ def cost_table(files: list[Path]) -> pd.DataFrame:
 
 COSTS_NOTE = (
     "From Snakemake's benchmarks of the jobs that made these results. Jobs run side by side, so wall times do not add "
-    "up to the study's own. CPU time and memory are sampled; jobs of a few seconds may have none."
+    "up to the study's own. CPU time and memory are sampled and therefore only given for jobs of 5 seconds and more."
 )
 
 

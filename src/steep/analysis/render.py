@@ -1,12 +1,13 @@
 """Tables as pages and as Markdown."""
 
 import html
+import re
 
 import pandas as pd
 
 STYLE = (
     "body{font:15px/1.45 system-ui,sans-serif;margin:1.5rem;color:#222}table{border-collapse:collapse}"
-    "th,td{padding:.35rem .7rem;border-bottom:1px solid #ccc;text-align:left;white-space:nowrap}"
+    "th,td{padding:.35rem .7rem;border-bottom:1px solid #ccc;text-align:left}"
     "th{border-bottom:2px solid #444}td.n{text-align:right;font-variant-numeric:tabular-nums}p{max-width:60rem}"
 )
 
@@ -22,10 +23,13 @@ def to_html(view: pd.DataFrame, title: str, note: str = "") -> str:
     )
 
 
+NUMBER = re.compile(r"[+−-]?[\d,]+(\.\d+)?%?(\s*±\s*[\d.]+)?|–")
+
+
 def _cell(value: object) -> str:
-    text = f"{value:.4g}" if isinstance(value, float) and not float(value).is_integer() else str(value)
-    numeric = text[:1].isdigit() or text[:1] in "+-−–"
-    return f'<td class="n">{html.escape(text)}</td>' if numeric else f"<td>{html.escape(text)}</td>"
+    text = f"{value:,.1f}" if isinstance(value, float) else str(value)
+    kind = ' class="n"' if NUMBER.fullmatch(text) else ""
+    return f"<td{kind}>{html.escape(text)}</td>"
 
 
 def to_markdown(view: pd.DataFrame, note: str = "") -> str:

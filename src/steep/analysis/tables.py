@@ -11,7 +11,7 @@ from scipy.stats import t as student
 from steep.analysis.scores import ACCURACY_COLUMNS
 
 CONFIDENCE = 0.95
-STAGES = ("original", "sharpened", "threshold")
+STAGES = ("original", "continued", "sharpened", "threshold")
 
 
 def read_tables(files: list[Path]) -> pd.DataFrame:
@@ -38,8 +38,8 @@ def backend_table(comparisons: pd.DataFrame) -> pd.DataFrame:
 
 
 BACKENDS_NOTE = (
-    "Every hidden and output unit for every test frame and seed. "
-    "A difference stops the study, so this table is zeros or is not there."
+    "Every hidden and output unit for every test frame and seed. A difference stops the study, so this table is zeros "
+    "or is not there. Experiments with a single simulator have no row: there is nothing to compare it with."
 )
 
 
@@ -70,20 +70,17 @@ def interval(values: np.ndarray) -> tuple[float, float]:
 
 
 def talk_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per experiment: the talk's test accuracy beside ours, %, mean and half-width of the 95% interval
-    over seeds.
+    """Return one row per experiment: the talk's test accuracy beside ours, %, mean and half-width of the 95% interval.
 
-    ``original`` is the network with ordinary activations, ``sharpened`` the same with steps and real weights,
-    ``spiking`` the integer threshold network as simulated by every backend of the experiment (they agree, or the
-    study stops). ``loss`` is spiking minus original, seed by seed.
+    ``original`` is the network with ordinary activations, ``continued`` the same after as many further epochs as
+    sharpening takes, ``sharpened`` the network of steps with real weights, ``spiking`` the integer threshold network as
+    simulated by every backend of the experiment (they agree, or the study stops). ``loss`` is spiking minus original,
+    ``control_loss`` spiking minus continued, both seed by seed.
     """
     rows = []
     for experiment, entry in config["experiments"].items():
         own = accuracy[accuracy["experiment"] == experiment]
-        stages = {
-            stage: group.groupby("seed")["accuracy"].first().sort_index() for stage, group in own.groupby("stage")
-        }
-        talk = entry.get("talk", {})
+        stages = {name: group.groupby("seed")["accuracy"].first().sort_index() for name, group in own.groupby("stage")}
         row: dict[str, object] = {
             "experiment": experiment,
             "network": config["networks"][entry["network"]]["title"],
@@ -92,12 +89,16 @@ def talk_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame:
             "readout": "potential",
             "seeds": len(stages["threshold"]),
             "frames": int(own["frames"].iloc[0]),
+            **{f"talk_{name}": entry.get("talk", {}).get(name, math.nan) for name in ("original", "spiking")},
         }
-        for name, stage in (("original", "original"), ("sharpened", "sharpened"), ("spiking", "threshold")):
-            if name != "sharpened":
-                row[f"talk_{name}"] = talk.get(name, math.nan)
-            row[name], row[f"{name}_ci95"] = interval(stages[stage].to_numpy())
-        row["loss"], row["loss_ci95"] = interval((stages["threshold"] - stages["original"]).to_numpy())
+        measured = {
+            **{name: stages[name] for name in ("original", "continued", "sharpened")},
+            "spiking": stages["threshold"],
+            "loss": stages["threshold"] - stages["original"],
+            "control_loss": stages["threshold"] - stages["continued"],
+        }
+        for name, values in measured.items():
+            row[name], row[f"{name}_ci95"] = interval(values.to_numpy())
         row["backends"] = " ".join(own[own["stage"] == "threshold"]["backend"].unique())
         rows.append(row)
     return pd.DataFrame(rows)
@@ -113,18 +114,22 @@ def number(value: float, half_width: float = math.nan, digits: int = 2, sign: bo
 
 def talk_view(table: pd.DataFrame) -> pd.DataFrame:
     """Return the talk's table as text for people."""
+
+    def ours(name: str, sign: bool = False) -> list[str]:
+        return [number(v, ci, sign=sign) for v, ci in zip(table[name], table[f"{name}_ci95"], strict=True)]
+
     return pd.DataFrame(
         {
             "Network": table["network"],
             "Data": table["data"] + ", " + table["encoding"],
             "Talk: original": [number(v, digits=1) for v in table["talk_original"]],
-            "Ours: original": [number(*pair) for pair in zip(table["original"], table["original_ci95"], strict=True)],
+            "Ours: original": ours("original"),
+            "Ours: trained on": ours("continued"),
             "Talk: spiking": [number(v, digits=1) for v in table["talk_spiking"]],
-            "Ours: spiking": [number(*pair) for pair in zip(table["spiking"], table["spiking_ci95"], strict=True)],
-            "Spiking − original": [
-                number(v, ci, sign=True) for v, ci in zip(table["loss"], table["loss_ci95"], strict=True)
-            ],
-            "Readout": table["readout"],
+            "Ours: steps": ours("sharpened"),
+            "Ours: spiking": ours("spiking"),
+            "Spiking − original": ours("loss", sign=True),
+            "Spiking − trained on": ours("control_loss", sign=True),
             "Seeds": table["seeds"],
             "Test frames": table["frames"],
             "Simulated by": table["backends"].str.replace(" ", ", "),
@@ -133,8 +138,17 @@ def talk_view(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def view_note(table: pd.DataFrame) -> str:
-    """Return the sentence that stands below the talk's table."""
-    note = f"Test accuracy in %; ours: mean ± half-width of the {CONFIDENCE:.0%} interval over seeds (Student's t)."
+    """Return the sentences that stand below the talk's table."""
+    spread = (
+        100
+        * student.ppf((1 + CONFIDENCE) / 2, math.inf)
+        * np.sqrt((p := table["spiking"] / 100) * (1 - p) / table["frames"])
+    )
+    note = (
+        f"Test accuracy in %, readout potential; ours: mean ± half-width of the {CONFIDENCE:.0%} interval over seeds "
+        "(Student's t), for one split and one test set. That another test set of the same size would give another "
+        f"number is not in it: ±{spread.max():.2f} at most (binomial)."
+    )
     if (table["seeds"] < 2).any():
         note += " One seed gives no interval."
     if table["talk_original"].isna().any():

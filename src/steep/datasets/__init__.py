@@ -90,12 +90,13 @@ def load_dataset(source: str, validation: int, mirrors: list[Path], cache: Path)
     """
     known = SOURCES[source]
     train, test = known.load(mirrors, cache)
+    places = [str(folder / source) for folder in (*mirrors, cache) if (folder / source).is_dir()]
     for name, frames, digest in (("training", train, known.train), ("test", test, known.test)):
         found = content_digest(frames)
         if found != digest:
             raise SteepError(
                 f"{source}: the {name} set's content has SHA-256 {found[:16]}..., expected {digest[:16]}...; "
-                f"replace the files of {source} in the mirrors or in {cache}"
+                f"replace its files, found in {' or '.join(places) or 'the installed package'}"
             )
     if validation >= len(train):
         raise SteepError(

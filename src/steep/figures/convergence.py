@@ -23,9 +23,9 @@ def sharpened_sigmoid(x: np.ndarray, centre: float, slope: float, sharpness: flo
 
 
 def binary_fraction(histogram: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Return the fraction of values within 0.02 of 0 or of 1, over the last axis of bin counts."""
-    low, high = edges[:-1], edges[1:]
-    near = (high <= 0.02 + 1e-9) | ((low >= 0.98 - 1e-9) & (high <= 1.02 + 1e-9))
+    """Return the fraction of values in the bins around 0 and around 1, over the last axis of bin counts."""
+    middle = (edges[:-1] + edges[1:]) / 2
+    near = np.isclose(middle, 0) | np.isclose(middle, 1)
     return histogram[..., near].sum(-1) / histogram.sum(-1)
 
 
@@ -84,7 +84,7 @@ def draw(activations: dict[str, np.ndarray], history: pd.DataFrame, title: str) 
             norm=norm,
             rasterized=True,
         )
-        left.set_ylim(0, min(float(edges[-1]), 1.25))
+        left.set_ylim(float(edges[0]), min(float(edges[-1]), 1.25))
         left.set(ylabel="activation", title=f"Layer {layer + 1}: distribution of activations")
         left.set_xlabel("epoch of sharpening (0: the original network)" if layer == layers - 1 else "")
         figure.colorbar(image, ax=left, label="share", pad=0.01)
@@ -92,9 +92,8 @@ def draw(activations: dict[str, np.ndarray], history: pd.DataFrame, title: str) 
         x = np.linspace(centre - 4 / slope, centre + 4 / slope, 1201)
         for colour, moment in zip(plt.get_cmap("plasma")(np.linspace(0, 0.85, len(moments))), moments, strict=True):
             value = float(sharpness[moment, layer])
-            right.plot(
-                x, sharpened_sigmoid(x, centre, slope, value), color=colour, label=f"{value:.2f} (epoch {moment})"
-            )
+            when = f"epoch {moment}" if moment else "start"
+            right.plot(x, sharpened_sigmoid(x, centre, slope, value), color=colour, label=f"{value:.2f} ({when})")
         right.axvline(centre, color=VERMILION, linestyle=":", linewidth=1)
         right.set(title=f"Layer {layer + 1}: activation function", ylabel="activation")
         right.set_xlabel("pre-activation" if layer == layers - 1 else "")

@@ -4,19 +4,17 @@ import math
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from steep.frames import Frames
 from steep.networks import DeepNetwork, as_tensor
 from steep.sharpening.activation import CALIBRATION_FRAMES, begin_sharpening, set_sharpness
 from steep.sharpening.schedules import sharpness_at
-from steep.training import History, fit, prepare_torch
+from steep.training import AFTERWARDS, History, fit, prepare_torch, restore
 
-STAGE = 1
 RECORDED_FRAMES = 500
-# Histogram edges: 0 to 1, where sharpened activations lie, and on to 1.5 for an unbounded original.
-EDGES = np.linspace(0, 1.5, 76)
+# Histogram edges: bins around 0 and 1, where sharpened activations end, and on to 1.5 for an unbounded original.
+EDGES = np.linspace(-0.01, 1.51, 77)
 
 
 class Recorder:
@@ -70,9 +68,8 @@ def sharpen(
     ``centre`` and ``slope`` (layers,), float64.
 
     """
-    shuffle = prepare_torch(seed, STAGE)
-    network = DeepNetwork(spec, recipe["dropout"], recipe["input_dropout"])
-    network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
+    shuffle = prepare_torch(seed, AFTERWARDS)
+    network = restore(tensors, spec, recipe)
     history = History(network, validation, recipe["epochs"])
     history.note(0, math.nan, 0.0)
 

@@ -5,9 +5,10 @@ mu and variance v, scale gamma, shift beta and step position c fires when g (W x
 sqrt(v + eps), that is when (g W) x > c - beta - g (b - mu).
 
 A threshold unit may be scaled by any positive number, so every unit (of a convolution: every filter) gets its own:
-the one that brings its largest weight to 2^(bits-1) - 1. Weights are rounded to the nearest integer, thresholds down
-to the next half-integer, which for integer sums changes nothing. The output layer is compared across units and
-therefore has one scale.
+the one that brings its largest weight to 2^(bits-1) - 1. Weights are rounded to the nearest integer; a
+threshold t becomes floor(t) + 1/2, which an integer sum exceeds exactly when it exceeds t: rounding thresholds changes
+no spike. The output layer is compared across units and therefore has one scale; its thresholds are rounded like its
+weights.
 """
 
 from typing import Any
