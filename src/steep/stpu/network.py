@@ -1,0 +1,180 @@
+"""Networks for the STPU: what there is before anything runs.
+
+One step of neuron j at time t, with buffer_j its temporal buffer:
+
+    multiplicative (gensa)   V += buffer_j[t];  if V > threshold: spike, V = reset;  else V *= 1 - leak
+    subtractive (GNA)        V = max(V - leak, reset);  V += buffer_j[t];  if V > threshold: spike, V = reset
+
+A spike of neuron k at step t adds w to buffer_j[t + d] for each of its synapses (k, j, w, d), d >= 1; several
+synapses may join one pair. Firing is strict. In the subtractive variant ``reset`` is also the floor that V never
+leaks below (the released code sets V = 0 at a spike and doubts it in a comment; with the default, 0, both readings
+agree). Input neurons have no membrane: they spike when told to. No bias input exists.
+
+*gensa* computes in float32 and keeps float32(1) - leak; with leaks or weights that are not short binary fractions
+float64 gives other spikes now and then, so the precision is part of the network.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from steep.errors import SteepError
+
+VARIANTS = ("multiplicative", "subtractive")
+PRECISIONS = {"float32": np.float32, "float64": np.float64}
+
+
+@dataclass(frozen=True)
+class StpuNetwork:
+    """Neurons and synapses.
+
+    Attributes
+    ----------
+    initial, threshold, reset, leak : float64 (neurons,)
+        Membrane at step 0, firing threshold, membrane after a spike, leak per step (a fraction 0 to 1 in the
+        multiplicative variant, an amount >= 0 in the subtractive one). Ignored for input neurons.
+    is_input : bool (neurons,)
+    source, target : int64 (synapses,), indices of neurons
+    weight : float64 (synapses,)
+    delay : int64 (synapses,), steps, at least 1
+    variant : ``multiplicative`` or ``subtractive``
+    precision : ``float64`` or ``float32``
+
+    Raises
+    ------
+    SteepError
+        one line that names the first neuron or synapse that cannot be.
+
+    """
+
+    initial: np.ndarray
+    threshold: np.ndarray
+    reset: np.ndarray
+    leak: np.ndarray
+    is_input: np.ndarray
+    source: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray
+    delay: np.ndarray
+    variant: str = "multiplicative"
+    precision: str = "float64"
+
+    def __post_init__(self) -> None:
+        """Check shapes and values; what passes here can be simulated by every backend."""
+        if self.variant not in VARIANTS or self.precision not in PRECISIONS:
+            raise SteepError(f"variant is one of {', '.join(VARIANTS)}, precision one of {', '.join(PRECISIONS)}")
+        lengths = {len(getattr(self, name)) for name in ("initial", "threshold", "reset", "leak", "is_input")}
+        if len(lengths) > 1 or len({len(getattr(self, name)) for name in ("source", "target", "weight", "delay")}) > 1:
+            raise SteepError("the arrays of neurons, or those of synapses, differ in length")
+        for field in fields(self):
+            values = getattr(self, field.name)
+            if isinstance(values, np.ndarray) and values.dtype.kind == "f":
+                _refuse(
+                    ~np.isfinite(values),
+                    "synapse" if field.name == "weight" else "neuron",
+                    field.name,
+                    values,
+                    "a number",
+                )
+        highest = 1.0 if self.variant == "multiplicative" else np.inf
+        _refuse(
+            (self.leak < 0) | (self.leak > highest),
+            "neuron",
+            "leak",
+            self.leak,
+            "0 to 1" if highest == 1 else "at least 0",
+        )
+        for name in ("source", "target"):
+            ends = getattr(self, name)
+            _refuse((ends < 0) | (ends >= self.count), "synapse", name, ends, f"a neuron below {self.count}")
+        _refuse(self.is_input[self.target], "synapse", "target", self.target, "no input neuron, which has no membrane")
+        _refuse(self.delay < 1, "synapse", "delay", self.delay, "at least 1")
+
+    @property
+    def count(self) -> int:
+        """Number of neurons, input neurons among them."""
+        return len(self.threshold)
+
+    @property
+    def slots(self) -> int:
+        """Number of slots of each temporal buffer: the longest delay and the present."""
+        return int(self.delay.max(initial=1)) + 1
+
+    @property
+    def dtype(self) -> type[np.floating]:
+        """NumPy type of membrane, weights and buffers."""
+        return PRECISIONS[self.precision]
+
+
+def _refuse(wrong: np.ndarray, what: str, name: str, values: np.ndarray, right: str) -> None:
+    """Raise a SteepError for the first element that is `wrong`."""
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        raise SteepError(f"{what} {first}: {name} is {values[first]}; it must be {right}")
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """What enters a network from outside.
+
+    Attributes
+    ----------
+    step, neuron : int64 (spikes,)
+        Spikes of input neurons.
+    injected_step, injected_neuron, injected : int64, int64, float64 (injections,)
+        Values written into the buffers of other neurons from outside: any neuron, any step, positive or negative.
+
+    """
+
+    step: np.ndarray
+    neuron: np.ndarray
+    injected_step: np.ndarray
+    injected_neuron: np.ndarray
+    injected: np.ndarray
+
+    @classmethod
+    def from_raster(cls, raster: np.ndarray, neurons: np.ndarray) -> "Stimulus":
+        """Return the stimulus of a raster (steps, len(neurons)) of zeros and ones for the input neurons `neurons`."""
+        step, column = np.nonzero(raster)
+        return cls(step, np.asarray(neurons, np.int64)[column], *no_injection())
+
+    def check(self, network: StpuNetwork, steps: int) -> None:
+        """Raise a SteepError for spikes of neurons that are no inputs, and for anything outside the steps."""
+        for neuron, step, wanted in ((self.neuron, self.step, True), (self.injected_neuron, self.injected_step, False)):
+            what = "input spike" if wanted else "injection"
+            _refuse((neuron < 0) | (neuron >= network.count), what, "neuron", neuron, f"below {network.count}")
+            role = "an input neuron" if wanted else "a neuron with a membrane"
+            _refuse(network.is_input[neuron] != wanted, what, "neuron", neuron, role)
+            _refuse((step < 0) | (step >= steps), what, "step", step, f"below {steps}")
+
+
+def no_injection() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the empty injections of a `Stimulus`."""
+    return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a simulation returns.
+
+    Attributes
+    ----------
+    step, neuron : int64 (spikes,), ordered by step, then neuron
+        Every spike of every neuron, input neurons among them.
+    potential : (steps, watched)
+        Membrane of the watched neurons where the threshold reads it: leaked and with the step's arrivals.
+    membrane : (steps, watched)
+        Membrane at the end of the step: after reset, or after the leak of the multiplicative variant.
+
+    """
+
+    step: np.ndarray
+    neuron: np.ndarray
+    potential: np.ndarray
+    membrane: np.ndarray
+
+    def raster(self, steps: int, count: int) -> np.ndarray:
+        """Return the spikes as bool (steps, count)."""
+        fired = np.zeros((steps, count), bool)
+        fired[self.step, self.neuron] = True
+        return fired

@@ -1,0 +1,98 @@
+"""The STPU in NumPy, written like its equations (`steep.stpu.network`)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from steep.stpu.network import Recording, Stimulus, StpuNetwork
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What may go wrong with spikes, each with a probability.
+
+    Attributes
+    ----------
+    drop : that a spike is lost, on all its synapses.
+    insert : that a neuron sends a spike, in a step in which it does not fire; its membrane is not reset.
+    jitter : that a spike takes one step more on one synapse.
+    seed : of the random numbers.
+
+    """
+
+    drop: float = 0.0
+    insert: float = 0.0
+    jitter: float = 0.0
+    seed: int = 0
+
+
+def simulate(
+    network: StpuNetwork, stimulus: Stimulus, steps: int, watched: np.ndarray, faults: Faults | None = None
+) -> Recording:
+    """Run `steps` steps and record every spike sent, and the membranes of the neurons `watched` (int64).
+
+    Spikes are delivered in the order of their source, a source's synapses in the order of the network, one addition
+    after the other, so that results are the same to the last bit as in a serial machine of the same precision.
+    """
+    stimulus.check(network, steps)
+    kind = network.dtype
+    threshold, reset, leak, membrane, weight = (
+        array.astype(kind)
+        for array in (network.threshold, network.reset, network.leak, network.initial, network.weight)
+    )
+    for array in (membrane, reset, leak):
+        array[network.is_input] = 0
+    retained = kind(1) - leak
+    by_source = np.argsort(network.source, kind="stable")
+    first = np.searchsorted(network.source[by_source], np.arange(network.count + 1))
+    target, weight, delay = network.target[by_source], weight[by_source], network.delay[by_source]
+
+    slots = network.slots + (faults is not None)  # one more, for spikes that take a step more
+    buffer = np.zeros(slots * network.count, kind)  # slot after slot, each a row of neurons
+    random = np.random.default_rng(faults.seed if faults else 0)
+    spikes_in, injections = _by_step(stimulus.step, steps), _by_step(stimulus.injected_step, steps)
+    injected = stimulus.injected.astype(kind)
+    fired_at: list[np.ndarray] = []
+    potential, after = np.zeros((steps, len(watched)), kind), np.zeros((steps, len(watched)), kind)
+    for step in range(steps):
+        slot = slice(step % slots * network.count, (step % slots + 1) * network.count)
+        chosen = injections[step]
+        np.add.at(buffer[slot], stimulus.injected_neuron[chosen], injected[chosen])
+
+        if network.variant == "subtractive":
+            membrane = np.maximum(membrane - leak, reset)
+        membrane = membrane + buffer[slot]
+        buffer[slot] = 0
+        potential[step] = membrane[watched]
+        fired = (membrane > threshold) & ~network.is_input
+        rest = membrane * retained if network.variant == "multiplicative" else membrane
+        membrane = np.where(fired, reset, rest)
+        after[step] = membrane[watched]
+
+        fired[stimulus.neuron[spikes_in[step]]] = True
+        if faults:
+            draw = random.random(network.count)
+            fired = np.where(fired, draw >= faults.drop, draw < faults.insert)
+        sources = np.flatnonzero(fired)
+        fired_at.append(sources)
+        events = _ranges(first[sources], first[sources + 1])
+        arrival = step + delay[events]
+        if faults:
+            arrival += random.random(len(events)) < faults.jitter
+        np.add.at(buffer, arrival % slots * network.count + target[events], weight[events])
+    counts = [len(sources) for sources in fired_at]
+    neurons = np.concatenate([np.zeros(0, np.int64), *fired_at])
+    return Recording(np.repeat(np.arange(steps), counts), neurons, potential, after)
+
+
+def _by_step(at: np.ndarray, steps: int) -> list[np.ndarray]:
+    """Return the indices of what happens at each step, in the order given."""
+    order = np.argsort(at, kind="stable")
+    return np.split(order, np.searchsorted(at[order], np.arange(1, steps))) if steps else []
+
+
+def _ranges(start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+    """Return start[0] .. stop[0]-1, start[1] .. stop[1]-1 and so on, one after the other."""
+    lengths = stop - start
+    offsets = np.cumsum(lengths) - lengths
+    return np.arange(int(lengths.sum())) + np.repeat(start - offsets, lengths)

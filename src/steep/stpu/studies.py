@@ -1,0 +1,72 @@
+"""Studies on the STPU model: what leak, frames that follow each other closely, and faults do to a network."""
+
+import numpy as np
+
+from steep.frames import Frames
+from steep.stpu.layout import Layout, from_threshold_network
+from steep.stpu.network import Stimulus
+from steep.stpu.reference import Faults, simulate
+from steep.threshold.network import ThresholdNetwork
+
+
+def stimulus_of(layout: Layout, frames: np.ndarray, spacing: int = 1) -> tuple[Stimulus, int]:
+    """Return frames as input spikes, one frame every `spacing` steps, and the number of steps until the last one has
+    left.
+
+    The clock neuron, if the layout has one, spikes with every frame.
+    """
+    count = len(frames)
+    inputs = layout.neurons(0)
+    raster = frames.reshape(count, -1)
+    if layout.clock is not None:
+        inputs, raster = np.append(inputs, layout.clock), np.column_stack([raster, np.ones(count, raster.dtype)])
+    step, column = np.nonzero(raster)
+    silent = np.zeros(0, np.int64)
+    stimulus = Stimulus(step * spacing, inputs[column], silent, silent, np.zeros(0))
+    return stimulus, (count - 1) * spacing + int(layout.depth.max()) + 1
+
+
+def classify(layout: Layout, frames: np.ndarray, spacing: int = 1, faults: Faults | None = None) -> np.ndarray:
+    """Return the class of each frame, readout ``potential``, int64 (frames,).
+
+    Parameters
+    ----------
+    layout : a network whose last population is the output.
+    frames : uint8 (frames, ...) of zeros and ones.
+    spacing : steps from one frame to the next.
+    faults : what goes wrong, if anything.
+
+    """
+    stimulus, steps = stimulus_of(layout, frames, spacing)
+    outputs = layout.neurons(len(layout.depth) - 1)
+    recording = simulate(layout.network, stimulus, steps, outputs, faults)
+    read = np.arange(len(frames)) * spacing + layout.depth[-1]
+    return (recording.potential[read] - layout.network.threshold[outputs]).argmax(axis=1)
+
+
+def measure(
+    study: str, layout: Layout, frames: Frames, spacing: int = 1, faults: Faults | None = None, **setting: float
+) -> dict[str, object]:
+    """Return one row of a study: its name, what was set, and how many frames were classified rightly."""
+    correct = int((classify(layout, frames.values, spacing, faults) == frames.labels).sum())
+    row = {"study": study, "leak": 1.0, "spacing": spacing, "drop": 0.0, "insert": 0.0, "jitter": 0.0} | setting
+    return row | {"frames": len(frames), "correct": correct, "accuracy": 100 * correct / len(frames)}
+
+
+def leak_study(network: ThresholdNetwork, frames: Frames, leaks: list[float], spacings: list[int]) -> list[dict]:
+    """Measure accuracy against leak and frame spacing: below leak 1 a membrane keeps a part of the frame before."""
+    rows = []
+    for leak in leaks:
+        layout = from_threshold_network(network, clock=True, leak=leak)
+        rows += [measure("leak", layout, frames, spacing, leak=leak) for spacing in spacings]
+    return rows
+
+
+def fault_study(network: ThresholdNetwork, frames: Frames, rates: list[float], seed: int) -> list[dict]:
+    """Measure accuracy against the rate of dropped, inserted and late spikes, one kind at a time."""
+    layout = from_threshold_network(network, clock=True)
+    return [
+        measure("faults", layout, frames, faults=Faults(**{kind: rate}, seed=seed), **{kind: rate})
+        for kind in ("drop", "insert", "jitter")
+        for rate in rates
+    ]

@@ -1,0 +1,90 @@
+"""Networks on the STPU: the same spikes as the threshold network, silence without frames, balanced skips, timing."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from random_networks import evaluate_plainly, frames_for, threshold_networks
+
+from steep.errors import SteepError
+from steep.stpu import brian2_stpu, reference
+from steep.stpu.layout import Link, Timing, from_threshold_network, lay_out, timing
+from steep.stpu.network import Stimulus
+from steep.stpu.studies import classify, stimulus_of
+from steep.threshold.network import DenseLayer, Synapses, ThresholdNetwork
+
+
+@settings(max_examples=80, deadline=None)
+@given(network=threshold_networks(), seed=st.integers(0, 1000), spacing=st.integers(1, 3), clock=st.booleans())
+def test_every_layer_fires_as_the_threshold_network(
+    network: ThresholdNetwork, seed: int, spacing: int, clock: bool
+) -> None:
+    frames = frames_for(network, seed, 6)
+    layout = from_threshold_network(network, clock=clock)
+    stimulus, steps = stimulus_of(layout, frames, spacing)
+    outputs = layout.neurons(len(network.layers))
+    found = reference.simulate(layout.network, stimulus, steps, outputs)
+    raster = found.raster(steps, layout.network.count)
+    for number, frame in enumerate(frames):
+        fired, potential = evaluate_plainly(network, frame)
+        for layer, expected in enumerate(fired, 1):
+            assert np.array_equal(raster[number * spacing + layer, layout.neurons(layer)], expected)
+        at = number * spacing + len(network.layers)
+        assert np.array_equal(2 * (found.potential[at] - layout.network.threshold[outputs]), potential)
+
+
+@settings(max_examples=60, deadline=None)
+@given(network=threshold_networks(), seed=st.integers(0, 1000))
+def test_with_the_clock_nothing_fires_without_a_frame(network: ThresholdNetwork, seed: int) -> None:
+    layout = from_threshold_network(network, clock=True)
+    assert (layout.network.threshold[layout.first[1] :] >= 0).all()
+    assert (layout.clock is None) == (layout.spontaneous == 0)
+    assert np.array_equal(layout.network.weight, np.rint(layout.network.weight))
+    empty = np.zeros(0, np.int64)
+    quiet = Stimulus(empty, empty, empty, empty, np.zeros(0))
+    assert len(reference.simulate(layout.network, quiet, 9, empty).step) == 0
+    without = from_threshold_network(network)
+    spontaneous = sum(int((theta < 0).sum()) for _, theta in network.connections())
+    assert without.spontaneous == layout.spontaneous == spontaneous
+
+
+def test_connections_that_skip_layers_are_balanced_by_delays() -> None:
+    """Input -> A -> B and input -> B, A = "both", B = "one but not both": exclusive or, which a single layer cannot
+    say."""
+    both = Synapses(np.array([0, 1]), np.array([0, 0]), np.array([1, 1]))
+    veto = Synapses(np.array([0]), np.array([0]), np.array([-2]))
+    layout = lay_out(
+        [np.zeros(2), np.array([1.5]), np.array([0.5])], [Link(0, 1, both), Link(0, 2, both), Link(1, 2, veto)]
+    )
+    assert layout.depth.tolist() == [0, 1, 2]
+    assert layout.network.delay.tolist() == [1, 1, 2, 2, 1]
+    frames = np.array([[0, 0], [0, 1], [1, 0], [1, 1], [1, 1], [1, 0]], np.uint8)
+    stimulus, steps = stimulus_of(layout, frames)
+    for simulate in (reference.simulate, brian2_stpu.simulate):
+        found = simulate(layout.network, stimulus, steps, np.array([3]))
+        assert (found.step[found.neuron == 3] - 2).tolist() == [1, 2, 5]
+
+
+def test_loops_and_islands_are_refused() -> None:
+    one = Synapses(np.array([0]), np.array([0]), np.array([1]))
+    with pytest.raises(SteepError, match="loop"):
+        lay_out([np.zeros(1)] * 3, [Link(0, 1, one), Link(1, 2, one), Link(2, 1, one)])
+    with pytest.raises(SteepError, match="population 2 is not reached"):
+        lay_out([np.zeros(1)] * 3, [Link(0, 1, one)])
+
+
+def test_timing() -> None:
+    layers = tuple(DenseLayer(np.ones((2, 2), np.int32), np.full(2, 0.5)) for _ in range(3))
+    layout = from_threshold_network(ThresholdNetwork((1, 1, 2), layers))
+    assert timing(layout) == Timing(latency=3, pipelined=1, sequential=4)
+
+
+def test_leak_lets_frames_disturb_each_other_until_they_are_far_enough_apart() -> None:
+    """One unit per class copies its input pixel. A strong frame leaves half of itself behind, which beats a weak next
+    one."""
+    network = ThresholdNetwork((1, 1, 2), (DenseLayer(np.array([[3, 0], [0, 1]], np.int32), np.array([9.5, 9.5])),))
+    frames = np.array([[1, 0], [0, 1]], np.uint8).reshape(2, 1, 1, 2)
+    assert classify(from_threshold_network(network), frames).tolist() == [0, 1]
+    half = from_threshold_network(network, leak=0.5)
+    assert classify(half, frames, spacing=1).tolist() == [0, 0]
+    assert classify(half, frames, spacing=2).tolist() == [0, 1]

@@ -1,0 +1,33 @@
+"""Design rules: what is used is counted rightly, the limit itself still fits, one more does not."""
+
+import numpy as np
+import pytest
+
+from steep.stpu.network import StpuNetwork
+from steep.stpu.rules import RULES, check
+
+NETWORK = StpuNetwork(
+    **{name: np.zeros(4) for name in ("initial", "threshold", "reset", "leak")},
+    **{
+        "is_input": np.array([True, False, False, False]),
+        "source": np.array([0, 0, 0, 1, 2]),
+        "target": np.array([1, 1, 2, 2, 2]),
+    },
+    **{"weight": np.array([1.0, -127, 3, 0, 5]), "delay": np.array([1, 6, 2, 1, 1])},
+)
+USED = {"neurons": 4, "fan_in": 3, "fan_out": 3, "buffer_slots": 7, "weight_bits": 8}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule(rule: str) -> None:
+    fits, breaks = (check(NETWORK, {rule: {"limit": USED[rule] - less, "assumed": True}})[0] for less in (0, 1))
+    assert fits.used == breaks.used == USED[rule]
+    assert fits.complaint is None
+    assert breaks.complaint and "\n" not in breaks.complaint and str(USED[rule] - 1) in breaks.complaint
+
+
+def test_weights_that_are_no_integers_fit_no_number_of_bits() -> None:
+    from dataclasses import replace
+
+    (finding,) = check(replace(NETWORK, weight=NETWORK.weight + 0.5), {"weight_bits": {"limit": 16, "assumed": False}})
+    assert finding.complaint and "not an integer" in finding.complaint

@@ -1,0 +1,233 @@
+"""Three implementations of the STPU, the same spikes and the same membranes to the last bit; and the step, worked out
+by hand."""
+
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from random_stpu import STEPS, simulations
+
+from steep.errors import SteepError
+from steep.stpu import brian2_stpu, reference
+from steep.stpu.network import Stimulus, StpuNetwork
+from steep.stpu.reference import Faults
+
+# At ten networks an example 500 cases and more; STEEP_STPU_EXAMPLES=2000 makes them 20,000.
+EXAMPLES = int(os.environ.get("STEEP_STPU_EXAMPLES", "60"))
+
+
+def run_plainly(network: StpuNetwork, stimulus: Stimulus, steps: int) -> tuple[list, np.ndarray, np.ndarray]:
+    """Run with loops over neurons and synapses, and buffers as dictionaries: spikes, potentials, membranes (steps,
+    neurons)."""
+    kind = network.dtype
+    v = [kind(0) if is_input else kind(x) for x, is_input in zip(network.initial, network.is_input, strict=True)]
+    buffers: list[dict[int, np.floating]] = [{} for _ in v]
+    told = set(zip(stimulus.step.tolist(), stimulus.neuron.tolist(), strict=True))
+    spikes, potentials, membranes = [], np.zeros((steps, len(v)), kind), np.zeros((steps, len(v)), kind)
+    for step in range(steps):
+        for at, neuron, value in zip(stimulus.injected_step, stimulus.injected_neuron, stimulus.injected, strict=True):
+            if at == step:
+                buffers[neuron][step] = buffers[neuron].get(step, kind(0)) + kind(value)
+        fired = []
+        for n in range(len(v)):
+            threshold, reset, leak = kind(network.threshold[n]), kind(network.reset[n]), kind(network.leak[n])
+            if network.is_input[n]:
+                fired += [n] if (step, n) in told else []
+                continue
+            if network.variant == "subtractive":
+                v[n] = v[n] - leak
+                v[n] = reset if v[n] < reset else v[n]
+            v[n] = v[n] + buffers[n].pop(step, kind(0))
+            potentials[step, n] = v[n]
+            if v[n] > threshold:
+                v[n] = reset
+                fired.append(n)
+            elif network.variant == "multiplicative":
+                v[n] = v[n] * (kind(1) - leak)
+            membranes[step, n] = v[n]
+        for n in fired:
+            spikes.append((step, n))
+            for synapse in np.flatnonzero(network.source == n):
+                target, at = network.target[synapse], step + int(network.delay[synapse])
+                buffers[target][at] = buffers[target].get(at, kind(0)) + kind(network.weight[synapse])
+    return spikes, potentials, membranes
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(simulation=simulations())
+def test_buffer_delays_and_reference_are_one(simulation: tuple[StpuNetwork, Stimulus]) -> None:
+    network, stimulus = simulation
+    watched = np.arange(network.count)
+    expected = reference.simulate(network, stimulus, STEPS, watched)
+    for buffered in (True, False):
+        found = brian2_stpu.simulate(network, stimulus, STEPS, watched, buffered=buffered)
+        for name in ("step", "neuron", "potential", "membrane"):
+            assert np.array_equal(getattr(found, name), getattr(expected, name)), (buffered, name)
+
+
+@settings(max_examples=100, deadline=None)
+@given(simulation=simulations(most=2))
+def test_the_reference_is_what_loops_say(simulation: tuple[StpuNetwork, Stimulus]) -> None:
+    network, stimulus = simulation
+    found = reference.simulate(network, stimulus, STEPS, np.arange(network.count))
+    spikes, potentials, membranes = run_plainly(network, stimulus, STEPS)
+    assert list(zip(found.step.tolist(), found.neuron.tolist(), strict=True)) == spikes
+    assert np.array_equal(found.potential, potentials) and np.array_equal(found.membrane, membranes)
+
+
+def test_compiled_brian2_too() -> None:
+    """The buffer's functions exist in Cython as well; where there is no compiler, Brian2's NumPy target serves."""
+    rng = np.random.default_rng(4)
+    from random_stpu import network_of, stimulus_of
+
+    network = network_of(rng, "multiplicative", "float64")
+    stimulus = stimulus_of(rng, network)
+    watched = np.arange(network.count)
+    expected = reference.simulate(network, stimulus, STEPS, watched)
+    found = brian2_stpu.simulate(network, stimulus, STEPS, watched, target="cython")
+    assert np.array_equal(found.neuron, expected.neuron) and np.array_equal(found.membrane, expected.membrane)
+
+
+IMPLEMENTATIONS = {
+    "reference": reference.simulate,
+    "buffer": lambda *arguments: brian2_stpu.simulate(*arguments, buffered=True),
+    "delays": lambda *arguments: brian2_stpu.simulate(*arguments, buffered=False),
+}
+
+
+def one_neuron(weights: list[float], delays: list[int], **values: object) -> StpuNetwork:
+    """Return an input neuron, 0, joined to neuron 1 by a synapse for each weight; threshold 2, no leak, reset 0
+    unless told."""
+    settings_ = {"initial": 0.0, "threshold": 2.0, "reset": 0.0, "leak": 0.0} | {
+        k: v for k, v in values.items() if k not in ("variant", "precision")
+    }
+    return StpuNetwork(
+        **{name: np.array([0.0, value]) for name, value in settings_.items()},
+        **{
+            "is_input": np.array([True, False]),
+            "source": np.zeros(len(weights), np.int64),
+            "target": np.ones(len(weights), np.int64),
+        },
+        **{"weight": np.array(weights, float), "delay": np.array(delays, np.int64)},
+        **{k: v for k, v in values.items() if k in ("variant", "precision")},
+    )
+
+
+def trace(
+    implementation: str, network: StpuNetwork, steps_told: list[int], steps: int, injected: list[tuple[int, float]] = ()
+) -> tuple[list, list, list]:
+    """Return the steps at which neuron 1 fires, its potentials and its membranes."""
+    told = np.array(steps_told, np.int64)
+    at = np.array([s for s, _ in injected], np.int64)
+    stimulus = Stimulus(told, np.zeros_like(told), at, np.ones_like(at), np.array([x for _, x in injected], float))
+    found = IMPLEMENTATIONS[implementation](network, stimulus, steps, np.array([1]))
+    return found.step[found.neuron == 1].tolist(), found.potential.ravel().tolist(), found.membrane.ravel().tolist()
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+class TestByHand:
+    def test_a_spike_arrives_after_its_delay_and_the_membrane_leaks(self, implementation: str) -> None:
+        network = one_neuron([1, 1], [1, 3], leak=0.5)
+        assert trace(implementation, network, [0], 5) == ([], [0, 1, 0.5, 1.25, 0.625], [0, 0.5, 0.25, 0.625, 0.3125])
+
+    def test_threshold_is_strict_and_reset_replaces_the_membrane(self, implementation: str) -> None:
+        network = one_neuron([2], [1], reset=-1.0)
+        assert trace(implementation, network, [0, 1], 4) == ([2], [0, 2, 4, -1], [0, 2, -1, -1])
+
+    def test_subtractive_leak_stops_at_the_floor(self, implementation: str) -> None:
+        network = one_neuron([1.5, -1], [1, 3], leak=1.0, variant="subtractive")
+        assert trace(implementation, network, [0], 5) == ([], [0, 1.5, 0.5, -1, 0], [0, 1.5, 0.5, -1, 0])
+
+    def test_subtractive_spike_goes_to_the_floor(self, implementation: str) -> None:
+        network = one_neuron([5], [2], leak=1.0, reset=-0.5, variant="subtractive")
+        assert trace(implementation, network, [0], 4) == ([2], [-0.5, -0.5, 4.5, -0.5], [-0.5, -0.5, -0.5, -0.5])
+
+    def test_several_synapses_join_one_pair(self, implementation: str) -> None:
+        network = one_neuron([1.5, 1.5, 3], [2, 2, 4], leak=1.0)
+        assert trace(implementation, network, [0], 6)[0] == [2, 4]
+
+    def test_the_initial_membrane_counts_at_step_0(self, implementation: str) -> None:
+        assert trace(implementation, one_neuron([1], [1], initial=2.5), [], 2)[0] == [0]
+
+    def test_injection_is_read_in_its_own_step(self, implementation: str) -> None:
+        network = one_neuron([1], [1], leak=1.0)
+        assert trace(implementation, network, [1], 4, [(0, 2.5), (2, 1.5), (3, -4)]) == (
+            [0, 2],
+            [2.5, 0, 2.5, -4],
+            [0, 0, 0, 0],
+        )
+
+    def test_a_delay_longer_than_the_run_never_arrives(self, implementation: str) -> None:
+        assert trace(implementation, one_neuron([9, 1], [50, 1]), [0], 5)[0] == []
+
+    def test_float32_is_not_float64(self, implementation: str) -> None:
+        """0.1 leaked from 1 ten times: the two precisions part, each as its arithmetic says."""
+        for precision, kind in (("float32", np.float32), ("float64", np.float64)):
+            network = one_neuron([1], [1], leak=0.1, precision=precision)
+            value, values = kind(1), []
+            for _ in range(10):
+                values.append(float(value))
+                value = value * (kind(1) - kind(0.1))
+            assert trace(implementation, network, [0], 11)[1][1:] == values
+
+
+def test_faults_of_rate_zero_change_nothing_and_of_rate_one_are_total() -> None:
+    network = one_neuron([3], [1], leak=1.0)
+    told = np.arange(0, 10, 2)
+    stimulus = Stimulus(told, np.zeros_like(told), *(np.zeros(0, np.int64),) * 2, np.zeros(0))
+    watched = np.array([1])
+
+    def fired(faults: Faults | None) -> list[int]:
+        found = reference.simulate(network, stimulus, 12, watched, faults)
+        return found.step[found.neuron == 1].tolist()
+
+    assert fired(None) == fired(Faults()) == [1, 3, 5, 7, 9]
+    assert fired(Faults(drop=1)) == []
+    assert fired(Faults(jitter=1)) == [2, 4, 6, 8, 10]
+    assert fired(Faults(insert=1, seed=3)) == list(range(12))
+    assert fired(Faults(drop=0.5, seed=1)) == fired(Faults(drop=0.5, seed=1)) != fired(Faults(drop=0.5, seed=2))
+
+
+BROKEN = [
+    ({"delay": np.array([1, 0])}, "synapse 1: delay is 0; it must be at least 1"),
+    ({"target": np.array([1, 7])}, "synapse 1: target is 7; it must be a neuron below 2"),
+    ({"target": np.array([1, 0])}, "synapse 1: target is 0; it must be no input neuron, which has no membrane"),
+    ({"weight": np.array([np.nan, 1])}, "synapse 0: weight is nan; it must be a number"),
+    ({"leak": np.array([0, 1.5])}, "neuron 1: leak is 1.5; it must be 0 to 1"),
+    ({"threshold": np.array([0, np.inf])}, "neuron 1: threshold is inf; it must be a number"),
+    ({"variant": "other"}, "variant is one of multiplicative, subtractive"),
+    ({"weight": np.ones(3)}, "differ in length"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BROKEN, ids=[message for _, message in BROKEN])
+def test_what_cannot_be_is_refused_in_one_line(change: dict, message: str) -> None:
+    from dataclasses import replace
+
+    with pytest.raises(SteepError) as caught:
+        replace(one_neuron([1, 1], [1, 2]), **change)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("step", "neuron", "message"),
+    [(0, 1, "neuron is 1; it must be an input neuron"), (9, 0, "step is 9"), (0, 5, "neuron is 5")],
+)
+def test_a_stimulus_that_cannot_be_is_refused(step: int, neuron: int, message: str) -> None:
+    empty = np.zeros(0, np.int64)
+    stimulus = Stimulus(np.array([step]), np.array([neuron]), empty, empty, np.zeros(0))
+    with pytest.raises(SteepError, match=message):
+        reference.simulate(one_neuron([1], [1]), stimulus, 9, np.array([1]))
+
+
+@given(seed=st.integers(0, 100))
+@settings(max_examples=10, deadline=None)
+def test_a_raster_holds_every_spike(seed: int) -> None:
+    from random_stpu import network_of, stimulus_of
+
+    rng = np.random.default_rng(seed)
+    network = network_of(rng, "multiplicative", "float64")
+    found = reference.simulate(network, stimulus_of(rng, network), STEPS, np.zeros(0, np.int64))
+    assert found.raster(STEPS, network.count).sum() == len(found.step)
