@@ -15,6 +15,7 @@ include: "rules/training.smk"
 include: "rules/simulation.smk"
 include: "rules/analysis.smk"
 include: "rules/figures.smk"
+include: "rules/stpu.smk"
 
 
 report: "report/workflow.rst"
@@ -31,3 +32,4 @@ rule all:
         ),
         RESULTS / "tables/talk.md",
         expand(RESULTS / "figures/convergence-{experiment}.svg", experiment=config["experiments"]),
+        stpu_results(),

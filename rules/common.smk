@@ -35,6 +35,9 @@ BACKEND_MODULES = {
     "brian2": "steep.simulators.brian2_lif",
     "stpu": "steep.simulators.stpu",
 }
+# The part of the config about the STPU, which a study may leave out.
+STPU = config.get("stpu", {})
+STUDIED = STPU.get("studies", {}).get("experiments", [])
 SPLITS = ["train", "validation", "test"]
 
 
@@ -43,6 +46,7 @@ wildcard_constraints:
     dataset="[a-z0-9-]+",
     encoding="[a-z0-9-]+",
     backend="[a-z0-9]+",
+    study="stpu|bits",
     seed=r"\d+",
 
 
@@ -98,6 +102,27 @@ def labels(wildcards):
     entry = experiment(wildcards)
     described = {key: entry[key] for key in ("dataset", "encoding", "network")}
     return as_json({"experiment": wildcards.experiment, "seed": int(wildcards.seed)} | described)
+
+
+def titled(wildcards):
+    """The heading of a figure: network, experiment."""
+    return f"{config['networks'][experiment(wildcards)['network']]['title']}, {wildcards.experiment}"
+
+
+def per_studied_seed(name):
+    """That file of every seed of the experiments studied on the STPU; other wildcards stay."""
+    return [RESULTS / key / f"seed-{seed}" / name for key in STUDIED for seed in config["seeds"]]
+
+
+def stpu_results():
+    """What a study with a part about the STPU ends in."""
+    if not STPU:
+        return []
+    tables = [RESULTS / f"tables/{name}" for name in ("stpu.csv", "stpu.html", "study-stpu.csv", "study-bits.csv")]
+    figures = expand(
+        RESULTS / "figures/{figure}-{experiment}.svg", figure=["leak", "robustness", "layout"], experiment=STUDIED
+    )
+    return [*tables, RESULTS / "figures/responses.svg", *figures]
 
 
 def per_seed(name):

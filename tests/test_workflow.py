@@ -113,7 +113,8 @@ def test_a_second_run_does_nothing(study: Path) -> None:
     assert "Nothing to be done" in snakemake(study).stdout
 
 
-AFTER_SHARPENING = {
+STPU = {"study_stpu", "study_bits", "join_tables", "tabulate_stpu", "plot_leak", "plot_robustness", "plot_layout"}
+AFTER_SHARPENING = STPU | {
     *(
         "sharpen_network",
         "compile_network",
@@ -131,7 +132,7 @@ EDITS = [
         "src/steep/simulators/brian2_lif.py",
         "STEP = 1 * ms",
         "STEP = 2 * ms",
-        AFTER_SHARPENING - {"sharpen_network", "compile_network", "score_network", "plot_convergence"},
+        AFTER_SHARPENING - STPU - {"sharpen_network", "compile_network", "score_network", "plot_convergence"},
     ),
     ("src/steep/figures/convergence.py", "CURVES = 5", "CURVES = 4", {"plot_convergence"}),
     ("config/test.yaml", "full_at: 0.6", "full_at: 0.5", AFTER_SHARPENING),

@@ -136,6 +136,10 @@ def _references(config: dict[str, Any]) -> list[str]:
                 layer_shapes(source.shape, parse_layers(config["networks"][entry["network"]]["layers"]), source.classes)
             except SteepError as error:
                 messages.append(f"networks.{entry['network']}.layers: {error}")
+    for experiment in config.get("stpu", {}).get("studies", {}).get("experiments", []):
+        if experiment not in config["experiments"]:
+            hint = suggest(experiment, list(config["experiments"]))
+            messages.append(f"stpu.studies.experiments: {experiment!r} is not in experiments; {hint}")
     return messages
 
 

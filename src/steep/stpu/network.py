@@ -138,6 +138,14 @@ class Stimulus:
         step, column = np.nonzero(raster)
         return cls(step, np.asarray(neurons, np.int64)[column], *no_injection())
 
+    def until(self, steps: int) -> "Stimulus":
+        """Return what enters before step `steps`."""
+        kept, injected = self.step < steps, self.injected_step < steps
+        return Stimulus(
+            *(self.step[kept], self.neuron[kept]),
+            *(self.injected_step[injected], self.injected_neuron[injected], self.injected[injected]),
+        )
+
     def check(self, network: StpuNetwork, steps: int) -> None:
         """Raise a SteepError for spikes of neurons that are no inputs, and for anything outside the steps."""
         for neuron, step, wanted in ((self.neuron, self.step, True), (self.injected_neuron, self.injected_step, False)):

@@ -9,6 +9,11 @@ from steep.stpu.reference import Faults, simulate
 from steep.threshold.network import ThresholdNetwork
 
 
+def first(frames: Frames, count: int) -> Frames:
+    """Return the first `count` frames, all where there are fewer."""
+    return Frames(frames.values[:count], frames.labels[:count], frames.classes)
+
+
 def stimulus_of(layout: Layout, frames: np.ndarray, spacing: int = 1) -> tuple[Stimulus, int]:
     """Return frames as input spikes, one frame every `spacing` steps, and the number of steps until the last one has
     left.

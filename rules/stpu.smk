@@ -1,0 +1,216 @@
+# The STPU: what the networks need of it, and what leak, spacing, faults and few bits do to them.
+
+
+rule study_stpu:
+    input:
+        network=SEED / "threshold.npz",
+        frames=frames("validation"),
+    output:
+        SEED / "study-stpu.csv",
+    log:
+        LOGS / "{experiment}/seed-{seed}/study_stpu.log",
+    benchmark:
+        BENCHMARKS / "{experiment}/seed-{seed}/study_stpu.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(30),
+    params:
+        labels=labels,
+        studies=as_json(STPU.get("studies", {})),
+        code=code("steep.stpu.studies"),
+    shell:
+        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, STPU' python -m steep study-stpu --labels {params.labels:q}"
+        " --studies {params.studies:q} --seed {wildcards.seed} --network {input.network:q} --frames {input.frames:q}"
+        " --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule study_bits:
+    input:
+        sharpened=SEED / "sharpened.safetensors",
+        frames=frames("validation"),
+    output:
+        SEED / "study-bits.csv",
+    log:
+        LOGS / "{experiment}/seed-{seed}/study_bits.log",
+    benchmark:
+        BENCHMARKS / "{experiment}/seed-{seed}/study_bits.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=minutes(30),
+    params:
+        labels=labels,
+        studies=as_json(STPU.get("studies", {})),
+        code=code("steep.threshold.compile", "steep.checkpoint", "steep.simulators.torch_threshold"),
+    shell:
+        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, bits' python -m steep study-bits --labels {params.labels:q}"
+        " --studies {params.studies:q} --sharpened {input.sharpened:q} --frames {input.frames:q} --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule join_tables:
+    input:
+        per_studied_seed("study-{study}.csv"),
+    output:
+        report(
+            RESULTS / "tables/study-{study}.csv",
+            caption="../report/study.rst",
+            category="STPU",
+            labels={"table": "Study: {study}", "format": "csv"},
+        ),
+    log:
+        LOGS / "join_studies-{study}.log",
+    benchmark:
+        BENCHMARKS / "join_studies-{study}.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        code=code("steep.analysis.tables"),
+    shell:
+        "STEEP_JOB=tables python -m steep join-tables --tables {input:q} --csv {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule tabulate_stpu:
+    input:
+        expand(SEED / "threshold.npz", experiment=config["experiments"], seed=config["seeds"][0]),
+    output:
+        csv=report(
+            RESULTS / "tables/stpu.csv",
+            caption="../report/stpu.rst",
+            category="STPU",
+            labels={"table": "Networks on the STPU", "format": "csv"},
+        ),
+        html=report(
+            RESULTS / "tables/stpu.html",
+            caption="../report/stpu.rst",
+            category="STPU",
+            labels={"table": "Networks on the STPU", "format": "html"},
+        ),
+    log:
+        LOGS / "tabulate_stpu.log",
+    benchmark:
+        BENCHMARKS / "tabulate_stpu.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        names=as_json(list(config["experiments"])),
+        limits=as_json(STPU.get("limits", {}), sort=False),
+        code=code("steep.stpu.table", "steep.analysis.render"),
+    shell:
+        "STEEP_JOB=tables python -m steep tabulate-stpu --names {params.names:q} --limits {params.limits:q} --networks {input:q}"
+        " --csv {output.csv:q} --html {output.html:q} 2>&1 | tee -i {log:q}"
+
+
+rule plot_responses:
+    output:
+        report(
+            RESULTS / "figures/responses.svg",
+            caption="../report/responses.rst",
+            category="STPU",
+            labels={"figure": "Synaptic responses made of delays"},
+        ),
+    log:
+        LOGS / "plot_responses.log",
+    benchmark:
+        BENCHMARKS / "plot_responses.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        responses=as_json(STPU.get("studies", {}).get("responses", {})),
+        code=code("steep.figures.responses"),
+    shell:
+        "STEEP_JOB=figures python -m steep plot-responses --responses {params.responses:q} --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule plot_leak:
+    input:
+        RESULTS / "tables/study-stpu.csv",
+    output:
+        report(
+            RESULTS / "figures/leak-{experiment}.svg",
+            caption="../report/leak.rst",
+            category="STPU",
+            labels={"figure": "Leak and frame spacing", "experiment": "{experiment}"},
+        ),
+    log:
+        LOGS / "{experiment}/plot_leak.log",
+    benchmark:
+        BENCHMARKS / "{experiment}/plot_leak.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        title=titled,
+        code=code("steep.figures.leak"),
+    shell:
+        "STEEP_JOB=figures python -m steep plot-leak --studies {input:q} --experiment {wildcards.experiment} --title {params.title:q}"
+        " --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule plot_robustness:
+    input:
+        studies=RESULTS / "tables/study-stpu.csv",
+        bits=RESULTS / "tables/study-bits.csv",
+    output:
+        report(
+            RESULTS / "figures/robustness-{experiment}.svg",
+            caption="../report/robustness.rst",
+            category="STPU",
+            labels={"figure": "Faults, and bits of weights", "experiment": "{experiment}"},
+        ),
+    log:
+        LOGS / "{experiment}/plot_robustness.log",
+    benchmark:
+        BENCHMARKS / "{experiment}/plot_robustness.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        title=titled,
+        code=code("steep.figures.robustness"),
+    shell:
+        "STEEP_JOB=figures python -m steep plot-robustness --studies {input.studies:q} --bits {input.bits:q}"
+        " --experiment {wildcards.experiment} --title {params.title:q} --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule plot_layout:
+    input:
+        RESULTS / "{experiment}" / f"seed-{config['seeds'][0]}" / "threshold.npz",
+    output:
+        report(
+            RESULTS / "figures/layout-{experiment}.svg",
+            caption="../report/layout.rst",
+            category="STPU",
+            labels={"figure": "A network laid on the STPU", "experiment": "{experiment}"},
+        ),
+    log:
+        LOGS / "{experiment}/plot_layout.log",
+    benchmark:
+        BENCHMARKS / "{experiment}/plot_layout.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        title=titled,
+        limits=as_json(STPU.get("limits", {})),
+        code=code("steep.figures.layout"),
+    shell:
+        "STEEP_JOB=figures python -m steep plot-layout --network {input:q} --limits {params.limits:q} --title {params.title:q}"
+        " --output {output:q} 2>&1 | tee -i {log:q}"

@@ -1,0 +1,187 @@
+"""Verbs of the STPU: models by themselves, and the study's part on it."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from steep.cli.results import write_views
+from steep.cli.verbs import FILE, FILES, INTEGER, STRUCTURE, TEXT, Arguments, verb
+from steep.errors import SteepError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger("steep")
+MODEL_BACKENDS = ("reference", "brian2-buffer", "brian2-delays")
+
+
+@verb(
+    "model",
+    "raster",
+    steps=INTEGER,
+    backend={"choices": MODEL_BACKENDS, "required": False, "default": "reference"},
+    variant={"choices": ("multiplicative", "subtractive"), "required": False, "default": "multiplicative"},
+    precision={"choices": ("float32", "float64"), "required": False, "default": "float32"},
+    slots=INTEGER | {"required": False, "help": "buffer slots; longer delays are refused"},
+    membranes=FILE | {"required": False, "help": "CSV of the recorded neurons' membranes at the end of each step"},
+)
+def simulate_model(a: Arguments) -> None:
+    """Simulate a text model and write the spikes of its recorded neurons (all, if it records none) as a raster."""
+    from dataclasses import replace
+
+    import numpy as np
+    import pandas as pd
+
+    from steep.files import write_text
+    from steep.stpu.textmodel import raster_text, read_model
+
+    if a.steps < 1:
+        raise SteepError(f"--steps is {a.steps}; write at least 1")
+    model = read_model(a.model, a.precision, a.slots)
+    network = replace(model.network, variant=a.variant)
+    watched = np.unique([output.neuron for output in model.outputs]) if model.outputs else np.arange(network.count)
+    stimulus = model.stimulus.until(a.steps)
+    if a.backend == "reference":
+        from steep.stpu.reference import simulate
+
+        recording = simulate(network, stimulus, a.steps, watched)
+    else:
+        from steep.stpu.brian2_stpu import simulate
+
+        recording = simulate(network, stimulus, a.steps, watched, buffered=a.backend == "brian2-buffer")
+    fired = recording.raster(a.steps, network.count)
+    write_text(a.raster, raster_text(fired[:, watched], watched))
+    if a.membranes:
+        write_text(a.membranes, pd.DataFrame(recording.membrane, columns=watched).to_csv(index_label="step"))
+    log.info("%s: %d steps, %d neurons, %d spikes", a.backend, a.steps, network.count, len(recording.step))
+
+
+@verb("network", "frames", "output", count=INTEGER, spacing=INTEGER | {"required": False, "default": 1})
+def export_model(a: Arguments) -> None:
+    """Write a threshold network, laid on the STPU, with its first frames as a text model for SST's gensa element."""
+    from steep.frames import Frames
+    from steep.stpu.layout import from_threshold_network
+    from steep.stpu.studies import stimulus_of
+    from steep.stpu.textmodel import Output, TextModel, write_model
+    from steep.threshold.network import ThresholdNetwork
+
+    layout = from_threshold_network(ThresholdNetwork.load(a.network), clock=True)
+    stimulus, steps = stimulus_of(layout, Frames.load(a.frames).values[: a.count], a.spacing)
+    outputs = tuple(Output(int(neuron)) for neuron in layout.neurons(len(layout.depth) - 1))
+    write_model(a.output, TextModel(layout.network, stimulus, outputs))
+    log.info(
+        "%s: %d neurons, %d synapses, %d steps", *(a.output, layout.network.count, len(layout.network.weight), steps)
+    )
+
+
+@verb("network", "frames", "output", labels=STRUCTURE, studies=STRUCTURE, seed=INTEGER)
+def study_stpu(a: Arguments) -> None:
+    """Measure accuracy on validation frames against leak, frame spacing, faults."""
+    import pandas as pd
+
+    from steep.files import write_text
+    from steep.frames import Frames
+    from steep.stpu.studies import fault_study, first, leak_study
+    from steep.threshold.network import ThresholdNetwork
+
+    network, frames = ThresholdNetwork.load(a.network), first(Frames.load(a.frames), a.studies["frames"])
+    rows = leak_study(network, frames, a.studies["leaks"], a.studies["spacings"])
+    log.info("leak and spacing: %d settings measured", len(rows))
+    rows += fault_study(network, frames, a.studies["fault_rates"], a.seed)
+    log.info("faults: %d settings measured", len(rows))
+    write_text(a.output, pd.DataFrame(rows).assign(**a.labels).to_csv(index=False))
+
+
+@verb("sharpened", "frames", "output", labels=STRUCTURE, studies=STRUCTURE)
+def study_bits(a: Arguments) -> None:
+    """Measure accuracy on validation frames against the bits of the weights."""
+    import pandas as pd
+
+    from steep.checkpoint import load_network
+    from steep.files import write_text
+    from steep.frames import Frames
+    from steep.simulators import simulator
+    from steep.stpu.studies import first
+    from steep.threshold.compile import compile_network
+
+    tensors, spec = load_network(a.sharpened)
+    frames = first(Frames.load(a.frames), a.studies["frames"])
+    rows = []
+    for bits in a.studies["weight_bits"]:
+        classes = simulator("torch")(compile_network(tensors, spec, bits), frames.values).classes()
+        correct = int((classes == frames.labels).sum())
+        rows.append({"bits": bits, "frames": len(frames), "correct": correct, "accuracy": 100 * correct / len(frames)})
+    write_text(a.output, pd.DataFrame(rows).assign(**a.labels).to_csv(index=False))
+
+
+@verb("csv", "html", networks=FILES, names=STRUCTURE, limits=STRUCTURE)
+def tabulate_stpu(a: Arguments) -> None:
+    """Hold the networks against the design rules of the STPU."""
+    from steep.stpu.layout import from_threshold_network
+    from steep.stpu.table import NOTE, stpu_table, stpu_view
+    from steep.threshold.network import ThresholdNetwork
+
+    layouts = {
+        name: from_threshold_network(ThresholdNetwork.load(path), clock=True)
+        for name, path in zip(a.names, a.networks, strict=True)
+    }
+    table = stpu_table(layouts, a.limits)
+    write_views(a, table, stpu_view(table), "Networks on the STPU", NOTE)
+
+
+@verb("csv", tables=FILES)
+def join_tables(a: Arguments) -> None:
+    """Put tables of the same columns below each other."""
+    from steep.analysis.tables import read_tables
+    from steep.files import write_text
+
+    write_text(a.csv, read_tables(a.tables).to_csv(index=False))
+
+
+@verb("output", responses=STRUCTURE)
+def plot_responses(a: Arguments) -> None:
+    """Draw synaptic responses made of delays beside their equations."""
+    from steep.figures.responses import draw
+    from steep.figures.style import save_figure
+
+    save_figure(draw(a.responses), a.output)
+
+
+def _of(experiment: str, table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the rows of one experiment."""
+    return table[table["experiment"] == experiment]
+
+
+@verb("studies", "output", experiment=TEXT, title=TEXT)
+def plot_leak(a: Arguments) -> None:
+    """Draw accuracy against leak and frame spacing."""
+    import pandas as pd
+
+    from steep.figures.leak import draw
+    from steep.figures.style import save_figure
+
+    save_figure(draw(_of(a.experiment, pd.read_csv(a.studies)), a.title), a.output)
+
+
+@verb("studies", "bits", "output", experiment=TEXT, title=TEXT)
+def plot_robustness(a: Arguments) -> None:
+    """Draw accuracy against faults and against the bits of the weights."""
+    import pandas as pd
+
+    from steep.figures.robustness import draw
+    from steep.figures.style import save_figure
+
+    save_figure(
+        draw(_of(a.experiment, pd.read_csv(a.studies)), _of(a.experiment, pd.read_csv(a.bits)), a.title), a.output
+    )
+
+
+@verb("network", "output", title=TEXT, limits=STRUCTURE)
+def plot_layout(a: Arguments) -> None:
+    """Draw how a network lies on the STPU."""
+    from steep.figures.layout import draw
+    from steep.figures.style import save_figure
+    from steep.stpu.layout import from_threshold_network
+    from steep.threshold.network import ThresholdNetwork
+
+    layout = from_threshold_network(ThresholdNetwork.load(a.network), clock=True)
+    save_figure(draw(layout, a.limits, a.title), a.output)

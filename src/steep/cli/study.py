@@ -1,0 +1,144 @@
+"""Verbs from the config to the spikes."""
+
+import logging
+from pathlib import Path
+
+from steep.cli.verbs import FILES, FOLDER, INTEGER, OPTIONAL_LIST, STRUCTURE, TEXT, Arguments, verb
+from steep.errors import SteepError
+
+log = logging.getLogger("steep")
+
+
+@verb(config={"type": Path, "metavar": "FILE", "positional": True})
+def check_config(a: Arguments) -> None:
+    """Check a config file and say what is wrong with it."""
+    from steep.config import check_config, read_config
+
+    config = read_config(a.config)
+    check_config(config, str(a.config))
+    print(f"{a.config}: {len(config['experiments'])} experiments, {len(config['seeds'])} seeds")
+
+
+@verb()
+def describe_config(a: Arguments) -> None:
+    """Print every key of the config as a Markdown table."""
+    from steep.config import describe
+
+    print(describe(), end="")
+
+
+@verb("train", "validation-frames", "test", source=TEXT, validation=INTEGER, cache=FOLDER, mirrors=OPTIONAL_LIST)
+def fetch_dataset(a: Arguments) -> None:
+    """Fetch, verify and split a data set."""
+    from steep.datasets import load_dataset
+
+    splits = load_dataset(a.source, a.validation, [Path(mirror) for mirror in a.mirrors], a.cache)
+    for name, path in (("train", a.train), ("validation", a.validation_frames), ("test", a.test)):
+        splits[name].save(path)
+        log.info("%s: %d %s frames", a.source, len(splits[name]), name)
+
+
+@verb(encoding=STRUCTURE, images=FILES, frames=FILES)
+def encode_frames(a: Arguments) -> None:
+    """Turn the images of each file into spikes."""
+    from dataclasses import replace
+
+    from steep.encodings import encode
+    from steep.frames import Frames
+
+    for source, target in zip(a.images, a.frames, strict=True):
+        frames = Frames.load(source)
+        encoded = replace(frames, values=encode(frames.values, a.encoding))
+        encoded.save(target)
+        log.info("%s: %d frames, %.1f%% of the inputs spike", target, len(encoded), 100 * encoded.values.mean())
+
+
+@verb("train", "validation", "output", "history", layers=STRUCTURE, recipe=STRUCTURE, seed=INTEGER)
+def train_original(a: Arguments) -> None:
+    """Train a network with its ordinary activation."""
+    import pandas as pd
+
+    from steep.checkpoint import save_network
+    from steep.files import write_text
+    from steep.frames import Frames
+    from steep.training import train_original
+
+    train, validation = Frames.load(a.train), Frames.load(a.validation)
+    spec = {
+        **{"input_shape": list(train.shape), "layers": a.layers, "classes": train.classes},
+        **{key: a.recipe[key] for key in ("activation", "batch_normalization")},
+    }
+    network, rows = train_original(spec, a.recipe, train, validation, a.seed)
+    write_text(a.history, pd.DataFrame(rows).to_csv(index=False))
+    save_network(a.output, network.tensors(), spec)
+
+
+@verb("original", "train", "validation", "output", "history", recipe=STRUCTURE, seed=INTEGER)
+def continue_original(a: Arguments) -> None:
+    """Train an original network on as long as sharpening takes, without sharpening: the control."""
+    import pandas as pd
+
+    from steep.checkpoint import load_network, save_network
+    from steep.files import write_text
+    from steep.frames import Frames
+    from steep.training import continue_original
+
+    tensors, spec = load_network(a.original)
+    network, rows = continue_original(tensors, spec, a.recipe, Frames.load(a.train), Frames.load(a.validation), a.seed)
+    write_text(a.history, pd.DataFrame(rows).to_csv(index=False))
+    save_network(a.output, network.tensors(), spec)
+
+
+@verb("original", "train", "validation", "output", "history", "activations", recipe=STRUCTURE, seed=INTEGER)
+def sharpen_network(a: Arguments) -> None:
+    """Train on from an original network until its units are steps."""
+    import pandas as pd
+
+    from steep.checkpoint import load_network, save_network
+    from steep.files import write_npz, write_text
+    from steep.frames import Frames
+    from steep.sharpening.training import sharpen
+
+    tensors, spec = load_network(a.original)
+    network, rows, activations = sharpen(
+        tensors, spec, a.recipe, Frames.load(a.train), Frames.load(a.validation), a.seed
+    )
+    write_text(a.history, pd.DataFrame(rows).to_csv(index=False))
+    write_npz(a.activations, activations)
+    save_network(a.output, network.tensors(), spec)
+
+
+@verb("sharpened", "output", weight_bits=INTEGER)
+def compile_network(a: Arguments) -> None:
+    """Compile a sharpened network to an integer threshold network."""
+    from steep.checkpoint import load_network
+    from steep.threshold.compile import compile_network
+
+    network = compile_network(*load_network(a.sharpened), a.weight_bits)
+    network.save(a.output)
+    log.info(
+        "%s: layers of %s units, weights of %d bits",
+        a.output,
+        "-".join(str(size) for size in network.sizes),
+        a.weight_bits,
+    )
+
+
+@verb("network", "frames", "output", backend={"choices": ["torch", "brian2", "stpu"]})
+def simulate_network(a: Arguments) -> None:
+    """Run a threshold network on a backend and keep every spike."""
+    import time
+
+    from steep.frames import Frames
+    from steep.simulators import simulator
+    from steep.threshold.network import ThresholdNetwork
+
+    network, frames = ThresholdNetwork.load(a.network), Frames.load(a.frames)
+    if frames.shape != network.input_shape:
+        raise SteepError(f"{a.frames}: frames of shape {frames.shape}, the network takes {network.input_shape}")
+    if len(frames) and frames.values.max() > 1:
+        raise SteepError(f"{a.frames}: frames are not spikes (values above 1); encode them first")
+    simulate = simulator(a.backend)
+    started = time.monotonic()
+    simulate(network, frames.values).save(a.output)
+    log.info("%s: %d frames in %.1f s", a.backend, len(frames), time.monotonic() - started)

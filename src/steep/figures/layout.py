@@ -1,0 +1,78 @@
+"""Figure: the STPU, and how a network lies on it."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, Rectangle
+
+from steep.figures.style import GREY, ORANGE, PALETTE, plt
+from steep.stpu.layout import Layout
+
+ROWS = 32
+
+
+def draw(layout: Layout, limits: dict[str, Any], title: str) -> Figure:
+    """Draw one neuron of the STPU with its temporal buffer, and the unit's neurons, coloured by population.
+
+    Parameters
+    ----------
+    layout : the network.
+    limits : the config's ``stpu.limits``.
+    title : heading.
+
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained", width_ratios=[1, 1.25])
+    figure.suptitle(title, fontsize=11)
+    _neuron(left, int(limits["buffer_slots"]["limit"]), layout.network.slots, limits["buffer_slots"]["assumed"])
+    _unit(right, layout, int(limits["neurons"]["limit"]), limits["neurons"]["assumed"])
+    return figure
+
+
+def _neuron(axis: Any, slots: int, used: int, assumed: bool) -> None:
+    """Draw a temporal buffer of `slots` slots, of which the network needs `used`."""
+    axis.set(xlim=(-0.5, slots + 4.5), ylim=(-2.2, 4), title="One neuron and its temporal buffer")
+    axis.axis("off")
+    for slot in range(slots):
+        colour = PALETTE[0] if slot < used else "white"
+        axis.add_patch(Rectangle((slot, 0), 0.9, 0.9, facecolor=colour, edgecolor=GREY, linewidth=0.8))
+    axis.text(0.45, -0.5, "now", ha="center", fontsize=8)
+    if used > 1:
+        axis.text(used - 0.55, -0.5, f"+{used - 1}", ha="center", fontsize=8)
+    axis.text(slots - 0.55, -0.5, f"+{slots - 1}", ha="center", fontsize=8, color=GREY)
+    at = min(used - 1, slots - 1) + 0.45
+    axis.add_patch(FancyArrowPatch((at, 2.9), (at, 0.95), arrowstyle="-|>", mutation_scale=12, color=ORANGE))
+    axis.text(at + 0.2, 3.0, "a spike adds its weight\nto the slot of its delay", fontsize=8, ha="left", va="bottom")
+    axis.add_patch(FancyArrowPatch((0.45, -0.75), (0.45, -1.6), arrowstyle="-|>", mutation_scale=12, color=ORANGE))
+    axis.text(0.9, -1.5, "each step, the slot 'now' is read into the membrane and cleared", fontsize=8, va="center")
+    star = " (assumed)" if assumed else ""
+    axis.text(slots + 0.1, 0.45, f"{used} of {slots}\nslots used{star}", fontsize=8, va="center")
+
+
+def _unit(axis: Any, layout: Layout, neurons: int, assumed: bool) -> None:
+    """Draw the unit as a grid of neurons, column after column, coloured by population."""
+    columns = -(-max(neurons, layout.network.count) // ROWS)
+    grid = np.full(columns * ROWS, -1)
+    labels = []
+    for population in range(len(layout.depth)):
+        members = layout.neurons(population)
+        grid[members] = population
+        role = (
+            "input" if population == 0 else "output" if population == len(layout.depth) - 1 else f"layer {population}"
+        )
+        labels.append(f"{role}: {len(members)}")
+    if layout.clock is not None:
+        grid[layout.clock] = len(layout.depth)
+        labels.append("clock: 1")
+    colours = [*PALETTE, *PALETTE][: len(labels)]
+    picture = np.ones((columns * ROWS, 3))
+    for index, colour in enumerate(colours):
+        picture[grid == index] = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    picture[layout.network.count : neurons] = 0.85
+    axis.imshow(picture.reshape(columns, ROWS, 3).transpose(1, 0, 2), interpolation="nearest", aspect="equal")
+    axis.set(xticks=[], yticks=[])
+    axis.spines[:].set_visible(False)
+    star = ", assumed" if assumed else ""
+    axis.set_title(f"{layout.network.count:,} of {neurons:,} neurons{star}; {len(layout.network.weight):,} synapses")
+    handles = [Rectangle((0, 0), 1, 1, facecolor=colour) for colour in colours]
+    axis.legend(handles, labels, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=3)

@@ -1,0 +1,35 @@
+"""Figure: when do frames disturb each other? Accuracy against leak and frame spacing."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from steep.figures.style import GREY, MARKERS, PALETTE, plt, with_interval
+
+
+def draw(studies: pd.DataFrame, title: str) -> Figure:
+    """Draw accuracy against spacing for each leak, and against what is left of a membrane when the next frame comes.
+
+    Parameters
+    ----------
+    studies : rows of `steep.stpu.studies.leak_study` for several seeds.
+    title : heading.
+
+    """
+    rows = studies[studies["study"] == "leak"]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained", sharey=True)
+    figure.suptitle(title, fontsize=11)
+    for (leak, group), colour, marker in zip(rows.groupby("leak", sort=True), PALETTE, MARKERS, strict=False):
+        spacing, mean, half = with_interval(group, "spacing")
+        style = {"color": colour, "marker": marker, "capsize": 3, "markersize": 5}
+        left.errorbar(spacing, mean, half, label=f"leak {leak:g}", **style)
+        right.errorbar((1 - leak) ** spacing, mean, half, linestyle="", label=f"leak {leak:g}", **style)
+    left.set(
+        xlabel="steps from one frame to the next",
+        ylabel="validation accuracy, %",
+        xticks=sorted(rows["spacing"].unique()),
+    )
+    left.legend(fontsize=8)
+    right.set(xlabel="part of a membrane left for the next frame, (1 − leak)$^{spacing}$")
+    right.grid(axis="y", color=GREY, alpha=0.2)
+    left.grid(axis="y", color=GREY, alpha=0.2)
+    return figure

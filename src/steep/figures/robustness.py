@@ -1,0 +1,40 @@
+"""Figure: accuracy against faults in the spikes, and against the bits of the weights."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from steep.figures.style import BLUE, GREY, MARKERS, PALETTE, plt, with_interval
+
+KINDS = {"drop": "spikes lost", "insert": "spikes inserted", "jitter": "spikes a step late"}
+
+
+def draw(studies: pd.DataFrame, bits: pd.DataFrame, title: str) -> Figure:
+    """Draw both curves.
+
+    Parameters
+    ----------
+    studies : rows of `steep.stpu.studies.fault_study` for several seeds.
+    bits : rows of bits and accuracy, likewise.
+    title : heading.
+
+    """
+    faults = studies[studies["study"] == "faults"]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    smallest = faults.loc[faults[list(KINDS)].max(axis=1) > 0, list(KINDS)].max(axis=1).min()
+    for (kind, name), colour, marker in zip(KINDS.items(), PALETTE, MARKERS, strict=False):
+        others = [other for other in KINDS if other != kind]
+        rate, mean, half = with_interval(
+            faults[(faults[others] == 0).all(axis=1)].drop_duplicates(["seed", kind]), kind
+        )
+        left.errorbar(rate, mean, half, color=colour, marker=marker, capsize=3, markersize=5, label=name)
+    left.set_xscale("symlog", linthresh=smallest)
+    left.set_xlim(left=0)
+    left.set(xlabel="probability", ylabel="validation accuracy, %")
+    left.legend(fontsize=8)
+    count, mean, half = with_interval(bits, "bits")
+    right.errorbar(count, mean, half, color=BLUE, marker="o", capsize=3, markersize=5)
+    right.set(xlabel="bits of a weight", ylabel="validation accuracy, %", xticks=count)
+    for axis in (left, right):
+        axis.grid(axis="y", color=GREY, alpha=0.2)
+    return figure

@@ -1,0 +1,67 @@
+"""Which networks fit the STPU: every design rule held against every network."""
+
+import pandas as pd
+
+from steep.stpu.layout import Layout, timing
+from steep.stpu.rules import check
+
+NOTE = (
+    "Used of limit; * marks a limit that is assumed, not read in a source. The clock, one input neuron, is counted "
+    "where units have a negative threshold: it keeps them silent while there is no frame, and its weights count as weights. "
+    "Latency: steps from the entry of a frame to its class; a new frame may enter at every step."
+)
+TITLES = {
+    "neurons": "Neurons",
+    "fan_in": "Synapses onto a neuron",
+    "fan_out": "Synapses from a neuron",
+    "buffer_slots": "Buffer slots",
+    "weight_bits": "Weight bits",
+}
+
+
+def stpu_table(layouts: dict[str, Layout], limits: dict[str, dict]) -> pd.DataFrame:
+    """Return one row per network: what it uses of each limit, whether it fits, and its timing in steps."""
+    rows = []
+    for name, layout in layouts.items():
+        findings = check(layout.network, limits)
+        row: dict[str, object] = {
+            "experiment": name,
+            "synapses": len(layout.network.weight),
+            "spontaneous": layout.spontaneous,
+        }
+        for finding in findings:
+            row |= {
+                f"{finding.rule}": finding.used,
+                f"{finding.rule}_limit": finding.limit,
+                f"{finding.rule}_assumed": finding.assumed,
+            }
+        steps = timing(layout)
+        row |= {"latency": steps.latency, "steps_per_frame": steps.pipelined, "steps_per_frame_alone": steps.sequential}
+        complaints = [finding.complaint for finding in findings if finding.complaint]
+        row |= {"fits": not complaints, "why_not": "; ".join(complaints)}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def stpu_view(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table as text for people."""
+    view = pd.DataFrame({"Experiment": table["experiment"]})
+    for rule, title in TITLES.items():
+        if rule in table:
+            stars = ["*" if assumed else "" for assumed in table[f"{rule}_assumed"]]
+            parts = zip(table[rule], table[f"{rule}_limit"], stars, strict=True)
+            view[title] = [f"{used:,} of {limit:,}{star}" for used, limit, star in parts]
+    return view.assign(
+        **{
+            "Synapses": [f"{n:,}" for n in table["synapses"]],
+            "Units below 0": table["spontaneous"],
+            "Latency (steps)": table["latency"],
+            "Steps per frame": [
+                f"{a} ({b} one by one)"
+                for a, b in zip(table["steps_per_frame"], table["steps_per_frame_alone"], strict=True)
+            ],
+            "Fits the STPU": [
+                "yes" if fits else f"no: {why}" for fits, why in zip(table["fits"], table["why_not"], strict=True)
+            ],
+        }
+    )

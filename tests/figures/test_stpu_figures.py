@@ -1,0 +1,62 @@
+"""The STPU's figures are drawn from any such table, the same bytes twice."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from steep.figures import layout as layout_figure
+from steep.figures import leak, responses, robustness
+from steep.figures.style import save_figure, with_interval
+from steep.stpu.layout import from_threshold_network
+from steep.threshold.network import DenseLayer, ThresholdNetwork
+
+
+def studies() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    base = {"leak": 1.0, "spacing": 1, "drop": 0.0, "insert": 0.0, "jitter": 0.0}
+    rows = [
+        base | {"study": "leak", "leak": k, "spacing": s, "seed": n} for k in (1.0, 0.5) for s in (1, 2) for n in (0, 1)
+    ]
+    rows += [
+        base | {"study": "faults", kind: r, "seed": n}
+        for kind in ("drop", "insert", "jitter")
+        for r in (0, 0.1)
+        for n in (0, 1)
+    ]
+    return pd.DataFrame(rows).assign(accuracy=lambda frame: 90 + rng.random(len(frame)))
+
+
+BITS = pd.DataFrame({"bits": [2, 2, 8, 8], "seed": [0, 1, 0, 1], "accuracy": [50.0, 60, 98, 99]})
+LIMITS = {"neurons": {"limit": 64, "assumed": True}, "buffer_slots": {"limit": 8, "assumed": True}}
+LAYOUT = from_threshold_network(
+    ThresholdNetwork(
+        (1, 3, 3),
+        (
+            DenseLayer(np.ones((4, 9), np.int32), np.full(4, -0.5)),
+            DenseLayer(np.ones((2, 4), np.int32), np.full(2, 1.5)),
+        ),
+    ),
+    clock=True,
+)
+RESPONSES = {"steps": 30, "bits": 8, "alpha": 5, "difference": [2, 8]}
+FIGURES = {
+    "leak": lambda: leak.draw(studies(), "t"),
+    "robustness": lambda: robustness.draw(studies(), BITS, "t"),
+    "responses": lambda: responses.draw(RESPONSES),
+    "layout": lambda: layout_figure.draw(LAYOUT, LIMITS, "t"),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_same_bytes_twice(tmp_path: Path, name: str) -> None:
+    for file in ("one.svg", "two.svg"):
+        save_figure(FIGURES[name](), tmp_path / file)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+
+
+def test_intervals_are_over_seeds() -> None:
+    bits, mean, half = with_interval(BITS, "bits")
+    assert bits.tolist() == [2, 8] and mean.tolist() == [55.0, 98.5]
+    assert half[0] == pytest.approx(12.7062 * 5, rel=1e-4)
