@@ -9,7 +9,7 @@ export PATH := $(BIN):$(PATH)
 # The CPU build of PyTorch is a tenth of the size of the one PyPI offers on Linux; without that index PyPI's is taken.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: help demo test reproduce clean lock reference
+.PHONY: help demo test reproduce benchmark clean lock reference
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -47,6 +47,9 @@ lock: ## resolve envs/requirements.in anew
 	(echo "# Written by make lock from requirements.in. Python 3.11, Linux."; \
 	  $(VENV)-lock/bin/pip freeze | sed 's/+cpu//') > envs/requirements.lock
 	rm -rf $(VENV)-lock
+
+benchmark: $(READY) ## measure what the STPU's implementations cost (minutes); results in results/benchmark
+	$(BIN)/python -m steep benchmark-stpu --repetitions 3 --csv results/benchmark/stpu.csv --figure results/benchmark/stpu.svg
 
 reference: ## keep the tables and the figure of the paper study in report/reference
 	mkdir -p report/reference

@@ -122,7 +122,9 @@ def stpu_results():
     figures = expand(
         RESULTS / "figures/{figure}-{experiment}.svg", figure=["leak", "robustness", "layout"], experiment=STUDIED
     )
-    return [*tables, RESULTS / "figures/responses.svg", *figures]
+    models = ["threshold.exact.nir", "threshold.portable.nir", "stpu-model.txt"]
+    exports = [RESULTS / name / f"seed-{config['seeds'][0]}" / model for name in STUDIED for model in models]
+    return [*tables, RESULTS / "figures/responses.svg", *figures, *exports]
 
 
 def per_seed(name):

@@ -214,3 +214,47 @@ rule plot_layout:
     shell:
         "STEEP_JOB=figures python -m steep plot-layout --network {input:q} --limits {params.limits:q} --title {params.title:q}"
         " --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule export_nir:
+    input:
+        SEED / "threshold.npz",
+    output:
+        exact=SEED / "threshold.exact.nir",
+        portable=SEED / "threshold.portable.nir",
+    log:
+        LOGS / "{experiment}/seed-{seed}/export_nir.log",
+    benchmark:
+        BENCHMARKS / "{experiment}/seed-{seed}/export_nir.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        code=code("steep.nir_export"),
+    shell:
+        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, NIR' python -m steep export-nir --network {input:q}"
+        " --exact {output.exact:q} --portable {output.portable:q} 2>&1 | tee -i {log:q}"
+
+
+rule export_model:
+    input:
+        network=SEED / "threshold.npz",
+        frames=frames("validation"),
+    output:
+        SEED / "stpu-model.txt",
+    log:
+        LOGS / "{experiment}/seed-{seed}/export_model.log",
+    benchmark:
+        BENCHMARKS / "{experiment}/seed-{seed}/export_model.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        code=code("steep.stpu.textmodel", "steep.stpu.studies"),
+    shell:
+        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, text model' python -m steep export-model --count 100"
+        " --network {input.network:q} --frames {input.frames:q} --output {output:q} 2>&1 | tee -i {log:q}"

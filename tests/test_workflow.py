@@ -113,7 +113,10 @@ def test_a_second_run_does_nothing(study: Path) -> None:
     assert "Nothing to be done" in snakemake(study).stdout
 
 
-STPU = {"study_stpu", "study_bits", "join_tables", "tabulate_stpu", "plot_leak", "plot_robustness", "plot_layout"}
+STPU = {
+    *("study_stpu", "study_bits", "join_tables", "tabulate_stpu", "plot_leak", "plot_robustness", "plot_layout"),
+    *("export_nir", "export_model"),
+}
 AFTER_SHARPENING = STPU | {
     *(
         "sharpen_network",

@@ -73,6 +73,17 @@ def export_model(a: Arguments) -> None:
     )
 
 
+@verb("network", "exact", "portable")
+def export_nir(a: Arguments) -> None:
+    """Write a threshold network in the Neuromorphic Intermediate Representation, in its exact and its portable form."""
+    from steep.nir_export import write_graph
+    from steep.threshold.network import ThresholdNetwork
+
+    network = ThresholdNetwork.load(a.network)
+    write_graph(a.exact, network, "exact")
+    write_graph(a.portable, network, "portable")
+
+
 @verb("network", "frames", "output", labels=STRUCTURE, studies=STRUCTURE, seed=INTEGER)
 def study_stpu(a: Arguments) -> None:
     """Measure accuracy on validation frames against leak, frame spacing, faults."""
@@ -144,6 +155,19 @@ def plot_responses(a: Arguments) -> None:
     from steep.figures.style import save_figure
 
     save_figure(draw(a.responses), a.output)
+
+
+@verb("csv", "figure", repetitions=INTEGER)
+def benchmark_stpu(a: Arguments) -> None:
+    """Measure what the STPU's implementations cost, and draw it."""
+    from steep.figures.stpu_cost import draw
+    from steep.figures.style import save_figure
+    from steep.files import write_text
+    from steep.stpu.benchmark import measure_all
+
+    table = measure_all(a.repetitions)
+    write_text(a.csv, table.round(3).to_csv(index=False))
+    save_figure(draw(table), a.figure)
 
 
 def _of(experiment: str, table: "pd.DataFrame") -> "pd.DataFrame":

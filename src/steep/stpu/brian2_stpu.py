@@ -42,7 +42,9 @@ LEAK = {
     # max(V - leak, base), written without max, which Brian2's expressions lack; multiplying by 0 or 1 is exact.
     "subtractive": "left = V - leak\nV = left * int(left >= base) + base * int(left < base)\n",
 }
-CYTHON_PUT = """cdef double put(int cell, double value):
+CYTHON_PUT = """cdef double put(int cell, int cells_in_all, double value):
+    if cell >= cells_in_all:
+        cell -= cells_in_all
     _namespacecells[cell] += value
     return 0.0
 """
@@ -118,11 +120,12 @@ def simulate(
 
 
 def _buffer_functions(cells: np.ndarray) -> dict[str, Function]:
-    """Return ``put(cell, value)``, which adds to a cell of the buffers, and ``take(cell)``, which reads and clears
+    """Return ``put(cell, cells_in_all, value)``, which adds to a cell of the ring of buffers, and ``take(cell)``,
+    which reads and clears
     it."""
 
-    def put(cell: np.ndarray, value: np.ndarray) -> np.ndarray:
-        np.add.at(cells, cell, value)
+    def put(cell: np.ndarray, cells_in_all: int, value: np.ndarray) -> np.ndarray:
+        np.add.at(cells, np.where(cell >= cells_in_all, cell - cells_in_all, cell), value)
         return np.zeros(np.shape(cell))
 
     def take(cell: np.ndarray) -> np.ndarray:
@@ -131,7 +134,10 @@ def _buffer_functions(cells: np.ndarray) -> dict[str, Function]:
         return values
 
     functions = {}
-    for function, arguments, code in ((put, ["cell", "value"], CYTHON_PUT), (take, ["cell"], CYTHON_TAKE)):
+    for function, arguments, code in (
+        (put, ["cell", "cells_in_all", "value"], CYTHON_PUT),
+        (take, ["cell"], CYTHON_TAKE),
+    ):
         made = Function(
             function,
             arg_units=[1] * len(arguments),
@@ -151,13 +157,15 @@ def _buffer_functions(cells: np.ndarray) -> dict[str, Function]:
 def _synapses(network: StpuNetwork, neurons: NeuronGroup, buffered: bool, namespace: dict[str, Any]) -> Synapses:
     """Return all synapses, ordered by source, so that sums are built in the same order as in the reference."""
     order = np.argsort(network.source, kind="stable")
-    model = "w : 1 (constant)\nd : integer (constant)" if buffered else "w : 1 (constant)"
-    on_pre = "done = put(j + N_post * ((t_in_timesteps + d) % slots), w)" if buffered else "arrived_post += w"
+    # `cell` is the target's cell d slots after slot 0; `now` is where slot 0 of this step lies.
+    model = "w : 1 (constant)\ncell : integer (constant)\nnow : integer (shared)" if buffered else "w : 1 (constant)"
+    on_pre = "done = put(cell + now, slots * N_post, w)" if buffered else "arrived_post += w"
     synapses = Synapses(neurons, neurons, model, on_pre=on_pre, namespace=namespace)
     synapses.connect(i=network.source[order], j=network.target[order])
     synapses.w = network.weight[order]
     if buffered:
-        synapses.d = network.delay[order]
+        synapses.cell = network.target[order] + network.count * network.delay[order]
+        synapses.run_regularly("now = N_post * (t_in_timesteps % slots)", when="start")
     else:
         # What is sent in the last slot of a step is read at the start of the next one: that is a delay of 1.
         synapses.delay = (network.delay[order] - 1) * STEP

@@ -7,8 +7,8 @@ from steep.stpu.rules import check
 
 NOTE = (
     "Used of limit; * marks a limit that is assumed, not read in a source. The clock, one input neuron, is counted "
-    "where units have a negative threshold: it keeps them silent while there is no frame, and its weights count as weights. "
-    "Latency: steps from the entry of a frame to its class; a new frame may enter at every step."
+    "where units have a negative threshold: it keeps them silent while there is no frame, and its weights count as "
+    "weights. Latency: steps from the entry of a frame to its class; a new frame may enter at every step."
 )
 TITLES = {
     "neurons": "Neurons",
