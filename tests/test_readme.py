@@ -1,6 +1,9 @@
 """What the README says is what the reference run found."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -30,3 +33,13 @@ def test_files_and_targets_named_in_the_readme_exist(root: Path) -> None:
     makefile = (root / "Makefile").read_text()
     for target in re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_example_of_the_stpu_works(root: Path, tmp_path: Path) -> None:
+    (block,) = re.findall(r"```\n(printf.*?)```", (root / "README.md").read_text(), re.DOTALL)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-e"], input=block, capture_output=True, text=True, cwd=tmp_path, env=os.environ | {"PATH": path}
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "1 001010\n"
