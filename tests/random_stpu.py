@@ -70,9 +70,9 @@ def union(networks: list[StpuNetwork], stimuli: list[Stimulus]) -> tuple[StpuNet
 
 
 @st.composite
-def simulations(draw: st.DrawFn, most: int = 10) -> tuple[StpuNetwork, Stimulus]:
-    """Draw up to `most` networks with their stimuli, side by side."""
+def simulations(draw: st.DrawFn, count: int) -> tuple[StpuNetwork, Stimulus]:
+    """Draw `count` networks with their stimuli, side by side."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     variant, precision = draw(st.sampled_from(VARIANTS)), draw(st.sampled_from(list(PRECISIONS)))
-    networks = [network_of(rng, variant, precision) for _ in range(draw(st.integers(1, most)))]
+    networks = [network_of(rng, variant, precision) for _ in range(count)]
     return union(networks, [stimulus_of(rng, network) for network in networks])
