@@ -27,6 +27,7 @@ $(READY): envs/requirements.lock pyproject.toml
 demo: $(READY) ## the whole study on data that need no download, in minutes; ends by saying where the report lies
 	snakemake --cores $(CORES) --configfile config/demo.yaml
 	snakemake --cores 1 --configfile config/demo.yaml --report results/demo/report.html
+	@cat results/demo/tables/talk.md
 	@echo "The report of the demo study: $(abspath results/demo/report.html)"
 
 test: $(READY) ## pass the tests
@@ -35,6 +36,7 @@ test: $(READY) ## pass the tests
 reproduce: $(READY) ## the paper study; the same as `snakemake --cores all`
 	snakemake --cores $(CORES)
 	snakemake --cores 1 --report results/paper/report.html
+	@cat results/paper/tables/talk.md
 	@echo "The report of the paper study: $(abspath results/paper/report.html)"
 
 clean: ## remove results and Snakemake's notes; keep downloads (data/) and the environment (.venv)
