@@ -52,7 +52,7 @@ def network_of(neurons: int, fan_out: int, longest: int) -> StpuNetwork:
 
 
 def peak_memory() -> float:
-    """Return this process's peak resident memory, MiB; getrusage would count the parent's too where it was forked from."""
+    """Return this process's own peak resident memory, MiB; getrusage may give the parent's."""
     status = Path("/proc/self/status").read_text()
     return int(re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)[1]) / 1024
 
