@@ -38,6 +38,8 @@ BACKEND_MODULES = {
 # The part of the config about the STPU, which a study may leave out.
 STPU = config.get("stpu", {})
 STUDIED = STPU.get("studies", {}).get("experiments", [])
+# What the studies measure; which experiments they are made of does not change a measurement.
+STUDY_SETTINGS = json.dumps({k: v for k, v in STPU.get("studies", {}).items() if k not in ("experiments", "responses")})
 SPLITS = ["train", "validation", "test"]
 
 

@@ -18,7 +18,7 @@ rule study_stpu:
         runtime=minutes(30),
     params:
         labels=labels,
-        studies=as_json(STPU.get("studies", {})),
+        studies=STUDY_SETTINGS,
         code=code("steep.stpu.studies"),
     shell:
         "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, STPU' python -m steep study-stpu --labels {params.labels:q}"
@@ -43,7 +43,7 @@ rule study_bits:
         runtime=minutes(30),
     params:
         labels=labels,
-        studies=as_json(STPU.get("studies", {})),
+        studies=STUDY_SETTINGS,
         code=code("steep.threshold.compile", "steep.checkpoint", "steep.simulators.torch_threshold"),
     shell:
         "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, bits' python -m steep study-bits --labels {params.labels:q}"
