@@ -55,5 +55,6 @@ benchmark: $(READY) ## measure what the STPU's implementations cost (minutes); r
 
 reference: ## keep the tables and the figure of the paper study in report/reference
 	mkdir -p report/reference
-	cp $(addprefix results/paper/tables/,accuracy.csv talk.csv talk.md backends.csv costs.csv provenance.csv) report/reference/
+	cp $(addprefix results/paper/tables/,accuracy.csv talk.csv talk.md backends.csv costs.csv stpu.csv study-stpu.csv study-bits.csv) report/reference/
+	cp results/paper/tables/provenance.csv report/reference/
 	cp results/paper/figures/convergence-stpu-dnn-binarized.svg report/reference/
