@@ -9,7 +9,8 @@ import pytest
 
 from steep.analysis.costs import cost_table, cost_view
 from steep.analysis.render import to_html, to_markdown
-from steep.analysis.tables import accuracy_table, interval, number, talk_table, talk_view, view_note
+from steep.analysis.statistics import interval
+from steep.analysis.tables import accuracy_table, number, talk_table, talk_view, view_note
 
 STUDY = {
     "datasets": {"mnist": {"title": "MNIST"}, "digits": {"title": "Digits"}},

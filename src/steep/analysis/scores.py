@@ -9,11 +9,6 @@ from steep.errors import SteepError
 from steep.frames import Frames
 from steep.spikes import Spikes
 
-ACCURACY_COLUMNS = (
-    *("experiment", "dataset", "encoding", "network", "stage", "backend", "readout", "seed"),
-    *("frames", "correct", "accuracy"),
-)
-
 
 def accuracy_row(stage: str, backend: str, correct: int, frames: int) -> dict[str, object]:
     """Return one measurement of test accuracy, in percent; readout ``potential``."""

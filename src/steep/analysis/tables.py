@@ -8,9 +8,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from steep.analysis.scores import ACCURACY_COLUMNS
+from steep.analysis.statistics import CONFIDENCE, interval
 
-CONFIDENCE = 0.95
+ACCURACY_COLUMNS = (
+    *("experiment", "dataset", "encoding", "network", "stage", "backend", "readout", "seed"),
+    *("frames", "correct", "accuracy"),
+)
 STAGES = ("original", "continued", "sharpened", "threshold")
 
 
@@ -56,16 +59,6 @@ def backend_view(table: pd.DataFrame) -> pd.DataFrame:
             "Compared": [f"{value:,}" for value in table["values"]],
             "Differing": table["differing"],
         }
-    )
-
-
-def interval(values: np.ndarray) -> tuple[float, float]:
-    """Return mean and half-width of the 95% confidence interval of the mean (Student's t over seeds; NaN for one
-    value)."""
-    if len(values) < 2:
-        return float(np.mean(values)), math.nan
-    return float(np.mean(values)), float(
-        student.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
     )
 
 

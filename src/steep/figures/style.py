@@ -11,7 +11,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from steep.analysis.tables import interval
+from steep.analysis.statistics import interval
 from steep.files import atomic
 
 # Okabe and Ito's palette.
