@@ -10,12 +10,21 @@ STYLE = (
     "th,td{padding:.35rem .7rem;border-bottom:1px solid #ccc;text-align:left}"
     "th{border-bottom:2px solid #444}td.n{text-align:right;font-variant-numeric:tabular-nums}p{max-width:60rem}"
 )
+# Columns of numbers alone are set to the right.
+NUMBER = re.compile(r"[+−-]?[\d,]+(\.\d+)?%?(\s*±\s*[\d.]+)?|–")
+NUMERIC = ' class="n"'
 
 
 def to_html(view: pd.DataFrame, title: str, note: str = "") -> str:
     """Return a page that stands alone: no script, no outside file."""
     head = "".join(f"<th>{html.escape(str(column))}</th>" for column in view.columns)
-    body = "\n".join("<tr>" + "".join(_cell(value) for value in row) + "</tr>" for row in view.itertuples(index=False))
+    texts = {column: [_text(value) for value in view[column]] for column in view.columns}
+    numeric = [all(map(NUMBER.fullmatch, column)) for column in texts.values()]
+    rows = [
+        "".join(f"<td{NUMERIC if n else ''}>{html.escape(text)}</td>" for text, n in zip(row, numeric, strict=True))
+        for row in zip(*texts.values(), strict=True)
+    ]
+    body = "\n".join(f"<tr>{row}</tr>" for row in rows)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f"<style>{STYLE}</style></head>\n<body><h1>{html.escape(title)}</h1>\n<table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>\n"
@@ -23,13 +32,8 @@ def to_html(view: pd.DataFrame, title: str, note: str = "") -> str:
     )
 
 
-NUMBER = re.compile(r"[+−-]?[\d,]+(\.\d+)?%?(\s*±\s*[\d.]+)?|–")
-
-
-def _cell(value: object) -> str:
-    text = f"{value:,.1f}" if isinstance(value, float) else str(value)
-    kind = ' class="n"' if NUMBER.fullmatch(text) else ""
-    return f"<td{kind}>{html.escape(text)}</td>"
+def _text(value: object) -> str:
+    return f"{value:,.1f}" if isinstance(value, float) else str(value)
 
 
 def to_markdown(view: pd.DataFrame, note: str = "") -> str:
