@@ -53,8 +53,9 @@ lock: ## resolve envs/requirements.in anew
 benchmark: $(READY) ## measure what the STPU's implementations cost (minutes); results in results/benchmark
 	$(BIN)/python -m steep benchmark-stpu --repetitions 3 --csv results/benchmark/stpu.csv --figure results/benchmark/stpu.svg
 
-reference: ## keep the tables and the figure of the paper study in report/reference
+reference: ## keep the tables of the paper study and the benchmark in report/reference
 	mkdir -p report/reference
 	cp $(addprefix results/paper/tables/,accuracy.csv talk.csv talk.md backends.csv costs.csv stpu.csv study-stpu.csv study-bits.csv) report/reference/
 	cp results/paper/tables/provenance.csv report/reference/
 	cp results/paper/figures/convergence-stpu-dnn-binarized.svg report/reference/
+	for kind in csv svg; do cp results/benchmark/stpu.$$kind report/reference/stpu-cost.$$kind || exit 1; done
