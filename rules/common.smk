@@ -146,7 +146,7 @@ def datasets_used():
 
 
 def benchmarks():
-    """The benchmark files of everything that is measured: all rules but the tables' and figures'."""
+    """The benchmark files of everything that is measured: all rules but exports, tables and figures."""
     rules_per_seed = [
         "train_original",
         "continue_original",
@@ -160,5 +160,6 @@ def benchmarks():
         files.add(BENCHMARKS / entry["dataset"] / "fetch_dataset.tsv")
         files.add(BENCHMARKS / entry["dataset"] / entry["encoding"] / "encode_frames.tsv")
         measured = [*rules_per_seed, *(f"simulate_network-{backend}" for backend in entry["backends"])]
+        measured += ["study_stpu", "study_bits"] if name in STUDIED else []
         files.update(expand(BENCHMARKS / name / "seed-{seed}/{rule}.tsv", seed=config["seeds"], rule=measured))
     return sorted(map(str, files))

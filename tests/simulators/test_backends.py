@@ -63,11 +63,11 @@ def test_frames_in_flight_do_not_disturb_each_other(backend: str) -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_sums_beyond_float32_stay_exact(backend: str) -> None:
-    """Weights of 2^23 and one of 1: float32 would lose the 1, so the network asks for float64."""
-    weight = np.array([[2**23, 2**23, 2**23, 1]], np.int32)
+    """A weight of 1 before three of 2^23: float32 would lose the 1, so the network asks for float64."""
+    weight = np.array([[1, 2**23, 2**23, 2**23]], np.int32)
     network = ThresholdNetwork((1, 2, 2), (DenseLayer(weight, np.array([3.0 * 2**23])),))
     assert network.float_dtype is np.float64
-    frames = np.array([[1, 1, 1, 0], [1, 1, 1, 1]], np.uint8).reshape(2, 1, 2, 2)
+    frames = np.array([[0, 1, 1, 1], [1, 1, 1, 1]], np.uint8).reshape(2, 1, 2, 2)
     assert simulator(backend)(network, frames).layers[0].ravel().tolist() == [False, True]
 
 
@@ -76,3 +76,15 @@ def test_blank_frames_only(backend: str) -> None:
     network = ThresholdNetwork((1, 1, 2), (DenseLayer(np.ones((2, 2), np.int32), np.array([0.5, -0.5])),))
     spikes = simulator(backend)(network, np.zeros((4, 1, 1, 2), np.uint8))
     assert spikes.layers[0].tolist() == [[False, True]] * 4
+
+
+def test_lif_stays_exact_after_a_float32_simulation_in_the_same_process() -> None:
+    """Brian2's preferences are global: a float32 run of the STPU must not make the LIF network's sums inexact."""
+    from random_stpu import network_of, stimulus_of
+
+    from steep.stpu import brian2_stpu
+
+    rng = np.random.default_rng(0)
+    small = network_of(rng, "multiplicative", "float32")
+    brian2_stpu.simulate(small, stimulus_of(rng, small), 40, np.arange(small.count))
+    test_sums_beyond_float32_stay_exact("brian2")

@@ -37,6 +37,7 @@ def simulate(network: ThresholdNetwork, frames: np.ndarray) -> Spikes:
     """Run the network on frames uint8 (frames, channels, height, width) of zeros and ones."""
     start_scope()
     prefs.codegen.target = "numpy"
+    prefs.core.default_float_dtype = np.float64  # sums up to 2^53 are exact; Brian2's preferences outlive a simulation
     defaultclock.dt = STEP
     count = len(frames)
     step, pixel = np.nonzero(frames.reshape(count, -1))

@@ -65,8 +65,7 @@ def quantize(weight: np.ndarray, threshold: np.ndarray, bits: int, per_unit: boo
 
 
 def compile_network(tensors: dict[str, np.ndarray], spec: dict[str, Any], bits: int) -> ThresholdNetwork:
-    """Return the threshold network of a sharpened network (`DeepNetwork`'s tensors and specification) with weights of
-    `bits` bits."""
+    """Return the integer network, with weights of `bits` bits, of a sharpened network's tensors and specification."""
     layers: list[ThresholdLayer] = []
     for number, layer in enumerate(parse_layers(spec["layers"])):
         if isinstance(layer, MaxPool):
