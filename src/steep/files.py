@@ -1,7 +1,6 @@
 """Files that are either whole or absent: everything is written beside its place and renamed into it."""
 
 import io
-import json
 import os
 import zipfile
 import zlib
@@ -46,11 +45,6 @@ def write_text(path: Path | str, text: str) -> None:
     """Write UTF-8 text with Unix line ends, whole or not at all."""
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
-
-
-def write_json(path: Path | str, value: object) -> None:
-    """Write JSON with sorted keys, so that equal values give equal bytes."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
 
 
 def write_npz(path: Path | str, arrays: Mapping[str, np.ndarray]) -> None:

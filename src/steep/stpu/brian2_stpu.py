@@ -120,7 +120,7 @@ def simulate(
 
 
 def _buffer_functions(cells: np.ndarray) -> dict[str, Function]:
-    """Return ``put``, which adds a value to a cell of the ring of buffers, and ``take``, which reads and clears a cell."""
+    """Return ``put``, which adds a value to a cell of the ring of buffers, and ``take``, which empties a cell."""
 
     def put(cell: np.ndarray, cells_in_all: int, value: np.ndarray) -> np.ndarray:
         np.add.at(cells, np.where(cell >= cells_in_all, cell - cells_in_all, cell), value)
