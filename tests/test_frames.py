@@ -13,17 +13,19 @@ from steep.frames import Frames
 @pytest.mark.parametrize("shape", [(7, 1, 5, 3), (4, 2, 1, 1), (1, 3, 8, 8)])
 def test_round_trip(tmp_path: Path, top: int, shape: tuple[int, ...]) -> None:
     rng = np.random.default_rng(0)
-    frames = Frames(rng.integers(0, top + 1, shape, dtype=np.uint8), rng.integers(0, 3, shape[0]).astype(np.uint8), 3)
+    frames = Frames(
+        rng.integers(0, top + 1, shape, dtype=np.uint8), rng.integers(0, 3, shape[0]).astype(np.uint8), 3, top
+    )
     frames.save(tmp_path / "frames.npz")
     loaded = Frames.load(tmp_path / "frames.npz")
     assert np.array_equal(loaded.values, frames.values) and loaded.values.dtype == np.uint8
     assert np.array_equal(loaded.labels, frames.labels)
-    assert loaded.classes == 3 and loaded.shape == shape[1:]
+    assert loaded.classes == 3 and loaded.shape == shape[1:] and loaded.full_scale == top
 
 
 def test_binary_frames_are_packed(tmp_path: Path) -> None:
     values = np.random.default_rng(0).integers(0, 2, (800, 1, 28, 28), dtype=np.uint8)
-    Frames(values, np.zeros(800, np.uint8), 10).save(tmp_path / "frames.npz")
+    Frames(values, np.zeros(800, np.uint8), 10, full_scale=1).save(tmp_path / "frames.npz")
     assert (tmp_path / "frames.npz").stat().st_size < values.size / 8 * 1.05 + 2000
 
 
@@ -34,8 +36,15 @@ def test_binary_frames_are_packed(tmp_path: Path) -> None:
         (np.zeros((2, 4), np.uint8), np.zeros(2, np.uint8)),
         (np.zeros((2, 1, 2, 2), np.uint8), np.zeros(3, np.uint8)),
         (np.zeros((1, 1, 2, 2), np.uint8), np.full(1, 3, np.uint8)),
+        (np.full((1, 1, 2, 2), 2, np.uint8), np.zeros(1, np.uint8)),
     ],
 )
 def test_what_is_no_frame_is_refused(values: np.ndarray, labels: np.ndarray) -> None:
     with pytest.raises(SteepError):
-        Frames(values, labels, 3)
+        Frames(values, labels, 3, full_scale=1)
+
+
+def test_some_of_them() -> None:
+    frames = Frames(np.arange(12, dtype=np.uint8).reshape(6, 1, 1, 2), np.arange(6, dtype=np.uint8), 6)
+    assert frames.first(2).labels.tolist() == [0, 1] and len(frames.first(100)) == 6
+    assert frames.take(np.array([4, 0])).values.ravel().tolist() == [8, 9, 0, 1]

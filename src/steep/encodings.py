@@ -1,10 +1,12 @@
-"""Encodings: an image becomes a frame of spikes. Pure functions of uint8 arrays (frames, channels, height, width)."""
+"""Encodings: an image becomes a frame of spikes or of input currents. Pure functions of uint8 arrays (frames, channels,
+height, width)."""
 
 from typing import Any
 
 import numpy as np
 
 from steep.errors import SteepError
+from steep.frames import Frames
 
 
 def binarize(images: np.ndarray, threshold: float) -> np.ndarray:
@@ -12,13 +14,38 @@ def binarize(images: np.ndarray, threshold: float) -> np.ndarray:
     return (images > threshold * 255).astype(np.uint8)
 
 
-ENCODINGS = {"binarize": binarize}
+def contours(images: np.ndarray, sigma: float, low: float, high: float) -> np.ndarray:
+    """One spike per edge pixel, found by Canny's detector (Canny, 1986) in each channel by itself; the talk's "Image
+    contours (edge detection)".
+
+    Parameters
+    ----------
+    sigma : standard deviation of the smoothing, in pixels.
+    low, high : thresholds of hysteresis on the gradient, as fractions of full scale per pixel.
+
+    """
+    from skimage.feature import canny
+
+    edges = np.zeros(images.shape, np.uint8)
+    for index in np.ndindex(images.shape[:2]):
+        edges[index] = canny(images[index] / 255, sigma, low, high, mode="nearest")
+    return edges
 
 
-def encode(images: np.ndarray, spec: dict[str, Any]) -> np.ndarray:
+def current(images: np.ndarray) -> np.ndarray:
+    """The values themselves, 8-bit integers, as input current of the first layer; the talk's "direct current
+    injection"."""
+    return images
+
+
+ENCODINGS = {"binarize": binarize, "contours": contours, "current": current}
+CURRENTS = ("current",)
+
+
+def encode(images: Frames, spec: dict[str, Any]) -> Frames:
     """Apply the encoding named by ``spec["kind"]`` with the remaining entries as its parameters."""
     parameters = {key: value for key, value in spec.items() if key != "kind"}
-    try:
-        return ENCODINGS[spec["kind"]](images, **parameters)
-    except KeyError as error:
-        raise SteepError(f"encoding {spec.get('kind')!r} is unknown; write one of {', '.join(ENCODINGS)}") from error
+    if spec.get("kind") not in ENCODINGS:
+        raise SteepError(f"encoding {spec.get('kind')!r} is unknown; write one of {', '.join(ENCODINGS)}")
+    values = ENCODINGS[spec["kind"]](images.values, **parameters)
+    return Frames(values, images.labels, images.classes, 255 if spec["kind"] in CURRENTS else 1)

@@ -1,6 +1,6 @@
 """Frames: the labelled input samples that a network sees, one per simulation time step."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +21,15 @@ class Frames:
         Class indices.
     classes : int
         Number of classes.
+    full_scale : int
+        The value that training sees as 1: 1 for spikes, 255 for currents and images.
 
     """
 
     values: np.ndarray
     labels: np.ndarray
     classes: int
+    full_scale: int = 255
 
     def __post_init__(self) -> None:
         """Refuse anything but uint8 images with one label each."""
@@ -38,6 +41,13 @@ class Frames:
             raise SteepError(f"labels must be uint8 ({len(self.values)},), not {self.labels.dtype} {self.labels.shape}")
         if len(self.labels) and self.labels.max() >= self.classes:
             raise SteepError(f"label {self.labels.max()} with {self.classes} classes")
+        if len(self.labels) and self.values.max() > self.full_scale:
+            raise SteepError(f"frames hold the value {self.values.max()}, above their full scale, {self.full_scale}")
+
+    @property
+    def are_spikes(self) -> bool:
+        """Whether the values are spikes, and not currents or images."""
+        return self.full_scale == 1
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -53,10 +63,17 @@ class Frames:
         """The values as uint8 (frames, channels * height * width)."""
         return self.values.reshape(len(self), -1)
 
+    def first(self, count: int) -> "Frames":
+        """Return the first `count` frames, all where there are fewer."""
+        return self.take(slice(count))
+
+    def take(self, chosen: np.ndarray | slice) -> "Frames":
+        """Return the chosen frames."""
+        return replace(self, values=self.values[chosen], labels=self.labels[chosen])
+
     def save(self, path: Path | str) -> None:
-        """Write an NPZ; frames of zeros and ones are stored eight to the byte."""
-        binary = bool(len(self)) and int(self.values.max()) <= 1
-        values = np.packbits(self.flat, axis=1) if binary else self.values
+        """Write an NPZ; spikes are stored eight to the byte."""
+        values = np.packbits(self.flat, axis=1) if self.are_spikes else self.values
         shape = np.array([len(self), *self.shape])
         write_npz(
             path,
@@ -65,15 +82,16 @@ class Frames:
                 "labels": self.labels,
                 "classes": np.array(self.classes),
                 "shape": shape,
-                "packed": np.array(binary),
+                "full_scale": np.array(self.full_scale),
             },
         )
 
     @classmethod
     def load(cls, path: Path | str) -> "Frames":
         """Read what `save` wrote; SteepError when the file is broken."""
-        stored = read_npz(path, ("values", "labels", "classes", "shape", "packed"))
+        stored = read_npz(path, ("values", "labels", "classes", "shape", "full_scale"))
         values, shape = stored["values"], tuple(int(n) for n in stored["shape"])
-        if stored["packed"]:
+        full_scale = int(stored["full_scale"])
+        if full_scale == 1:
             values = np.unpackbits(values, axis=1, count=int(np.prod(shape[1:])))
-        return cls(values.reshape(shape), stored["labels"], int(stored["classes"]))
+        return cls(values.reshape(shape), stored["labels"], int(stored["classes"]), full_scale)

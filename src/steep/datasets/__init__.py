@@ -3,7 +3,8 @@
 A data set is known by the SHA-256 of its *content*: of the sorted digests of its records (label byte, then pixels). A
 re-packed or re-ordered copy is as good as the official one; a damaged copy is refused. Records are then put into the
 order of their digests, which is the same for every copy and serves as a fixed shuffle: the first records of the
-training set are the validation frames, whatever the copy and without a random number.
+training set are the validation frames, whatever the copy and without a random number. Where records come in groups
+that are alike (the pixels of a cell, of a block of a scene), the validation frames are the groups of the first records.
 """
 
 import hashlib
@@ -13,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from steep.datasets import digits, mnist
+from steep.datasets import cifar10, digits, hyperspectral, mnist, samson
 from steep.errors import SteepError
 from steep.frames import Frames
 
-Loader = Callable[[list[Path], Path], tuple[Frames, Frames]]
+# Training frames, test frames, and the group of each training frame.
+Loader = Callable[[list[Path], Path], tuple[Frames, Frames, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,27 @@ SOURCES: dict[str, Source] = {
         classes=10,
         train="3655811c0e1223700a4714a92a51f55bd215ed7dc1fa2baa4326a2b58042d82d",
         test="634538fb34c5277fce98470b8b285d1e8419eb87f328da42ef1faf690d2c3911",
+    ),
+    "cifar10": Source(
+        cifar10.load,
+        shape=(3, 32, 32),
+        classes=10,
+        train="55a61f79a40ece2ceda9fb5f9f7078f6ea2fc4952489cef56682bcf92cfcc260",
+        test="325704b01eb92e1e2a6215ae6a916bb7db7de054af0c496be1c7be2e0fcfbf5f",
+    ),
+    "hyperspectral": Source(
+        hyperspectral.load,
+        shape=(1, 1, hyperspectral.BANDS),
+        classes=len(hyperspectral.CLASSES),
+        train="3fa3d93c1dc78619efa87f01d7d39b9faebb95f289b90f81c9c83f71e1684f81",
+        test="e5ba70f5d6b0e46fb57322dbfd0cea0ed3b8feb19c794f4d37b5ef011e524026",
+    ),
+    "samson": Source(
+        samson.load,
+        shape=(1, 1, samson.BANDS),
+        classes=samson.CLASSES,
+        train="8fa93329854a3fa9fbff2d406049c24fb91ebfe148ce10bd6e7126957e8a0aab",
+        test="1fd8e7a578e1173d0db6b0babfa63f9f5d40d7a8d8ae88dd46bb1d26beb44b96",
     ),
     "digits": Source(
         digits.load,
@@ -62,10 +85,18 @@ def content_digest(frames: Frames) -> str:
     return hashlib.sha256(b"".join(sorted(record_digests(frames)))).hexdigest()
 
 
-def canonical(frames: Frames) -> Frames:
-    """Return the frames in the order of their record digests, which does not depend on the order they came in."""
-    order = np.array(sorted(range(len(frames)), key=record_digests(frames).__getitem__))
-    return Frames(frames.values[order], frames.labels[order], frames.classes)
+def canonical_order(frames: Frames) -> np.ndarray:
+    """Return the indices that put frames into the order of their record digests, int64."""
+    return np.array(sorted(range(len(frames)), key=record_digests(frames).__getitem__), np.int64)
+
+
+def first_groups(groups: np.ndarray, count: int) -> np.ndarray:
+    """Return which entries belong to the groups that appear first, as many groups as it takes to have `count` entries
+    or more; bool."""
+    found, first, sizes = np.unique(groups, return_index=True, return_counts=True)
+    order = np.argsort(first)
+    enough = int(np.searchsorted(np.cumsum(sizes[order]), count)) + 1
+    return np.isin(groups, found[order[:enough]])
 
 
 def load_dataset(source: str, validation: int, mirrors: list[Path], cache: Path) -> dict[str, Frames]:
@@ -74,7 +105,7 @@ def load_dataset(source: str, validation: int, mirrors: list[Path], cache: Path)
     Parameters
     ----------
     source : name in `SOURCES`.
-    validation : number of training frames set aside for validation.
+    validation : number of training frames set aside for validation; whole groups, so it may become a few more.
     mirrors : folders searched, in order, before the network is asked.
     cache : folder that keeps downloads.
 
@@ -89,7 +120,7 @@ def load_dataset(source: str, validation: int, mirrors: list[Path], cache: Path)
 
     """
     known = SOURCES[source]
-    train, test = known.load(mirrors, cache)
+    train, test, groups = known.load(mirrors, cache)
     places = [str(folder / source) for folder in (*mirrors, cache) if (folder / source).is_dir()]
     for name, frames, digest in (("training", train, known.train), ("test", test, known.test)):
         found = content_digest(frames)
@@ -102,9 +133,12 @@ def load_dataset(source: str, validation: int, mirrors: list[Path], cache: Path)
         raise SteepError(
             f"datasets: validation is {validation}, but {source} has {len(train)} training frames; write fewer"
         )
-    train = canonical(train)
+    order = canonical_order(train)
+    held_out = first_groups(groups[order], validation)
+    if held_out.all():
+        raise SteepError(f"datasets: validation is {validation}, which takes every group of {source}; write fewer")
     return {
-        "train": Frames(train.values[validation:], train.labels[validation:], train.classes),
-        "validation": Frames(train.values[:validation], train.labels[:validation], train.classes),
-        "test": canonical(test),
+        "train": train.take(order[~held_out]),
+        "validation": train.take(order[held_out]),
+        "test": test.take(canonical_order(test)),
     }

@@ -45,8 +45,8 @@ def read_idx(path: Path) -> np.ndarray:
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
 
-def load(mirrors: list[Path], cache: Path) -> tuple[Frames, Frames]:
-    """Return the training and the test images, values 0 to 255, 10 classes."""
+def load(mirrors: list[Path], cache: Path) -> tuple[Frames, Frames, np.ndarray]:
+    """Return the training and the test images, values 0 to 255, 10 classes; every image is a group of its own."""
     arrays = []
     for name, digest in FILES.items():
         path = find_file("mnist", name, digest, ADDRESSES, mirrors, cache)
@@ -57,5 +57,5 @@ def load(mirrors: list[Path], cache: Path) -> tuple[Frames, Frames]:
         if "labels" in name and array.max() > 9:
             raise SteepError(f"{path}: holds a label above 9; copy it anew")
         arrays.append(array)
-    train_images, train_labels, test_images, test_labels = arrays
-    return Frames(train_images[:, None], train_labels, 10), Frames(test_images[:, None], test_labels, 10)
+    train, test = (Frames(images[:, None], labels, 10) for images, labels in (arrays[:2], arrays[2:]))
+    return train, test, np.arange(len(train))
