@@ -1,14 +1,17 @@
 """The training loop refuses what cannot work, in one line."""
 
+import numpy as np
 import pytest
+import torch
 
 from steep.errors import SteepError
 from steep.frames import Frames
-from steep.networks import DeepNetwork
-from steep.training import prepare_torch, train_original
+from steep.networks import ACTIVATIONS, DeepNetwork
+from steep.training import augment, estimate_statistics, prepare_torch, train_original
 
 SPEC = {
     "input_shape": [1, 6, 6],
+    "full_scale": 1,
     "layers": [{"kind": "dense", "units": 12}],
     "classes": 2,
     "activation": "relu",
@@ -18,7 +21,7 @@ RECIPE = {"optimizer": "adam", "learning_rate": 0.01, "batch_size": 24, "epochs"
 
 
 @pytest.mark.parametrize("optimizer", ["rmsprop", "adam", "sgd"])
-@pytest.mark.parametrize("activation", ["relu", "sigmoid"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_optimizer_and_activation_learns(bars: Frames, optimizer: str, activation: str) -> None:
     spec = SPEC | {"activation": activation}
     _, rows = train_original(spec, RECIPE | {"optimizer": optimizer, "learning_rate": 0.05, "epochs": 8}, bars, bars, 0)
@@ -42,3 +45,80 @@ def test_seed_and_stage_choose_the_random_numbers() -> None:
         prepare_torch(seed, stage)
         drawn.append(DeepNetwork(SPEC).tensors()["output.weight"].tobytes())
     assert drawn[0] == drawn[3] and len(set(drawn)) == 3
+
+
+def test_shifted_frames_are_the_frames_moved() -> None:
+    """Every shift occurs, and undoing it gives back what was not moved out."""
+    random = torch.Generator().manual_seed(0)
+    frames = torch.from_numpy(np.random.default_rng(0).integers(1, 256, (200, 2, 5, 4), dtype=np.uint8))
+    moved = augment(frames, random, shift=1)
+    assert moved.dtype == torch.uint8 and moved.shape == frames.shape
+    found = set()
+    for before, after in zip(frames, moved, strict=True):
+        padded = torch.nn.functional.pad(before, (1, 1, 1, 1))
+        places = [(y, x) for y in range(3) for x in range(3) if torch.equal(padded[:, y : y + 5, x : x + 4], after)]
+        assert len(places) == 1
+        found.add(places[0])
+    assert len(found) == 9
+
+
+def test_flipped_frames_are_mirrored_about_half_the_time() -> None:
+    random = torch.Generator().manual_seed(0)
+    frames = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (400, 1, 3, 4), dtype=np.uint8))
+    flipped = augment(frames, random, flip=True)
+    same = [torch.equal(a, b) for a, b in zip(frames, flipped, strict=True)]
+    assert all(s or torch.equal(a.flip(2), b) for a, b, s in zip(frames, flipped, same, strict=True))
+    assert 150 < sum(same) < 250
+    assert augment(frames, random) is frames
+
+
+def test_currents_are_trained_on_as_fractions_of_full_scale(bars: Frames) -> None:
+    """Frames of 0 and 255 that count as currents give what the same frames give as spikes."""
+    currents = Frames(bars.values * np.uint8(255), bars.labels, 2)
+    results = [
+        train_original(SPEC | {"full_scale": frames.full_scale}, RECIPE, frames, frames, 0)[0].tensors()
+        for frames in (bars, currents)
+    ]
+    assert all(np.array_equal(results[0][name], results[1][name]) for name in results[0])
+
+
+def test_brief_arithmetic_learns_too(bars: Frames) -> None:
+    rows = train_original(SPEC, RECIPE | {"precision": "bfloat16", "epochs": 8}, bars, bars, 0)[1]
+    assert rows[-1]["validation_accuracy"] > 95
+
+
+def test_dropout_is_where_a_dense_layer_reads() -> None:
+    layers = [
+        {"kind": "conv", "filters": 2, "kernel": [2, 2]},
+        {"kind": "maxpool", "size": [2, 2]},
+        {"kind": "conv", "filters": 2, "kernel": [2, 2]},
+        {"kind": "dense", "units": 3},
+    ]
+    network = DeepNetwork(SPEC | {"layers": layers}, dropout=0.3)
+    assert [layer.dropout.p for layer in network.hidden] == [0.0, 0.3, 0.3]
+
+
+def test_a_layers_pooling_takes_the_largest_pre_activation() -> None:
+    layers = [{"kind": "conv", "filters": 2, "kernel": [2, 2]}, {"kind": "maxpool", "size": [2, 2]}]
+    network = DeepNetwork(SPEC | {"layers": layers, "activation": "sigmoid"}).eval()
+    x = torch.rand(5, 1, 6, 6)
+    block = network.blocks[0]
+    expected = torch.nn.functional.max_pool2d(torch.sigmoid(block.linear(x)), 2)
+    torch.testing.assert_close(network.activations(x)[0], expected.detach())
+
+
+def test_statistics_are_those_of_whole_frames(bars: Frames) -> None:
+    """After training with dropout, running mean and variance are those of the inputs without it; what training uses is
+    left as it was."""
+    spec = SPEC | {"batch_normalization": True}
+    network = DeepNetwork(spec, dropout=0.5, input_dropout=0.5)
+    x = torch.from_numpy(bars.values).float()
+    before = [p.detach().clone() for p in network.parameters()]
+    estimate_statistics(network, x)
+    (layer,) = network.hidden
+    with torch.no_grad():
+        sums = layer.linear(x.flatten(1))
+    torch.testing.assert_close(layer.norm.running_mean, sums.mean(0))
+    torch.testing.assert_close(layer.norm.running_var, sums.var(0))
+    assert network.training and layer.norm.momentum == 0.1
+    assert all(torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True))

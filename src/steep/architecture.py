@@ -1,12 +1,14 @@
 """Architectures as data: a network is a short list of layers in the config, not a class of its own."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from steep.errors import SteepError
 
 Shape = tuple[int, ...]
+Pair = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -22,15 +24,32 @@ class Dense:
 
 @dataclass(frozen=True)
 class Conv:
-    """Convolution with stride 1 and no padding; `kernel` is (height, width)."""
+    """Convolution; `kernel` and `stride` are (height, width).
+
+    Without padding (`same` false), windows lie inside the image. With it, zeros are put around the image so that the
+    output has ceil(side / stride) rows and columns; an odd zero goes below or to the right, as in TensorFlow.
+    """
 
     filters: int
-    kernel: tuple[int, int]
+    kernel: Pair
+    stride: Pair = (1, 1)
+    same: bool = False
+
+    def padding(self, shape: Shape) -> tuple[Pair, Pair]:
+        """Return the zeros put (above, below) and (left, right) of an input of `shape`."""
+        _, *sides = image_shape(self, shape)
+        if not self.same:
+            return (0, 0), (0, 0)
+        pairs = []
+        for side, kernel, stride in zip(sides, self.kernel, self.stride, strict=True):
+            total = max((-(-side // stride) - 1) * stride + kernel - side, 0)
+            pairs.append((total // 2, total - total // 2))
+        return pairs[0], pairs[1]
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (filters, height, width)."""
-        _, height, width = image_shape(self, shape)
-        return (self.filters, height - self.kernel[0] + 1, width - self.kernel[1] + 1)
+        _, *sides = image_shape(self, shape)
+        return (self.filters, *convolved(sides, self.kernel, self.stride, self.padding(shape)))
 
 
 @dataclass(frozen=True)
@@ -48,6 +67,15 @@ class MaxPool:
 Layer = Dense | Conv | MaxPool
 
 
+def convolved(sides: Sequence[int], kernel: Pair, stride: Pair, padding: tuple[Pair, Pair]) -> Pair:
+    """Return height and width after a convolution of an image with these sides; below 1 where no window fits."""
+    height, width = (
+        (side + sum(zeros) - size) // step + 1
+        for side, size, step, zeros in zip(sides, kernel, stride, padding, strict=True)
+    )
+    return height, width
+
+
 def image_shape(layer: Layer, shape: Shape) -> tuple[int, int, int]:
     """Return `shape` as (channels, height, width); SteepError when it is flat."""
     if len(shape) != 3:
@@ -61,7 +89,9 @@ def parse_layers(specs: list[dict[str, Any]]) -> tuple[Layer, ...]:
     """Turn the config's list of layers into typed ones; the schema has checked the keys."""
     kinds = {
         "dense": lambda spec: Dense(spec["units"]),
-        "conv": lambda spec: Conv(spec["filters"], tuple(spec["kernel"])),
+        "conv": lambda spec: Conv(
+            spec["filters"], tuple(spec["kernel"]), tuple(spec.get("stride", (1, 1))), spec.get("padding") == "same"
+        ),
         "maxpool": lambda spec: MaxPool(tuple(spec["size"])),
     }
     return tuple(kinds[spec["kind"]](spec) for spec in specs)

@@ -1,18 +1,31 @@
 """The trainable network: PyTorch modules built from an architecture."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from steep.architecture import Conv, Dense, MaxPool, layer_shapes, parse_layers, units
+from steep.architecture import Conv, Dense, MaxPool, Shape, layer_shapes, parse_layers, units
+from steep.frames import Frames
 
-ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,  # 0.01 of the pre-activation below 0, PyTorch's default
+    "bounded_relu": lambda: nn.Hardtanh(0.0, 1.0),
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+}
 
 
 class HiddenLayer(nn.Module):
-    """Weights, optional batch normalisation, activation, dropout."""
+    """Weights, optional batch normalisation, pooling, activation, dropout.
+
+    A pooling that follows the layer belongs to it and takes the largest pre-activation of its window: activations are
+    monotonic, so this is the largest activation, and where several units of a window are saturated or silent the
+    gradient still goes to the one nearest to its threshold.
+    """
 
     def __init__(
         self, linear: nn.Linear | nn.Conv2d, norm: nn.Module | None, activation: nn.Module, dropout: float
@@ -20,11 +33,13 @@ class HiddenLayer(nn.Module):
         """Join the parts; a dense layer flattens what it gets."""
         super().__init__()
         self.linear, self.norm, self.activation, self.dropout = linear, norm, activation, nn.Dropout(dropout)
+        self.zeros: nn.Module = nn.Identity()
+        self.pool: nn.Module = nn.Identity()
 
     def pre_activation(self, x: Tensor) -> Tensor:
         """Return what enters the activation."""
-        x = self.linear(x.flatten(1) if isinstance(self.linear, nn.Linear) else x)
-        return x if self.norm is None else self.norm(x)
+        x = self.linear(x.flatten(1) if isinstance(self.linear, nn.Linear) else self.zeros(x))
+        return self.pool(x if self.norm is None else self.norm(x))
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the layer to (frames, ...)."""
@@ -37,9 +52,10 @@ class DeepNetwork(nn.Module):
     Parameters
     ----------
     spec : what the network is, as stored with its weights
-        ``input_shape`` (channels, height, width), ``layers`` (as in the config), ``classes``, ``activation``,
-        ``batch_normalization``.
-    dropout : probability of dropping a hidden unit during training.
+        ``input_shape`` (channels, height, width), ``full_scale`` (of the frames, see `Frames`), ``layers`` (as in the
+        config), ``classes``, ``activation``, ``batch_normalization``.
+    dropout : probability of dropping a hidden unit during training, of the layers that a dense layer reads; in feature
+        maps that a convolution reads, single units tell little that their neighbours do not.
     input_dropout : probability of dropping an input during training.
 
     """
@@ -53,17 +69,22 @@ class DeepNetwork(nn.Module):
         shapes = layer_shapes(tuple(spec["input_shape"]), layers, spec["classes"])
         normalize = spec["batch_normalization"]
         self.blocks = nn.ModuleList()
-        for layer, shape in zip(layers, shapes, strict=False):
+        for number, (layer, shape) in enumerate(zip(layers, shapes, strict=False)):
             activation = ACTIVATIONS[spec["activation"]]()
+            following = [other for other in layers[number + 1 :] if not isinstance(other, MaxPool)]
+            dropped = 0.0 if following and isinstance(following[0], Conv) else dropout
             match layer:
                 case Dense(count):
                     linear = nn.Linear(units(shape), count, bias=not normalize)
-                    block = HiddenLayer(linear, nn.BatchNorm1d(count) if normalize else None, activation, dropout)
-                case Conv(filters, kernel):
-                    conv = nn.Conv2d(shape[0], filters, kernel, bias=not normalize)
-                    block = HiddenLayer(conv, nn.BatchNorm2d(filters) if normalize else None, activation, dropout)
+                    block = HiddenLayer(linear, nn.BatchNorm1d(count) if normalize else None, activation, dropped)
+                case Conv(filters):
+                    conv, zeros = convolution(layer, shape, bias=not normalize)
+                    block = HiddenLayer(conv, nn.BatchNorm2d(filters) if normalize else None, activation, dropped)
+                    block.zeros = zeros
                 case MaxPool(size):
                     block = nn.MaxPool2d(size)
+                    if self.blocks and isinstance(self.blocks[-1], HiddenLayer):
+                        self.blocks[-1].pool, block = block, nn.Identity()  # keeps the numbers of the layers
             self.blocks.append(block)
         self.output = nn.Linear(units(shapes[-2]), spec["classes"])
 
@@ -97,9 +118,25 @@ class DeepNetwork(nn.Module):
         return {name: tensor.numpy() for name, tensor in self.state_dict().items()}
 
 
-def as_tensor(values: np.ndarray) -> Tensor:
-    """Return uint8 frames as a float32 tensor."""
-    return torch.from_numpy(values).to(torch.float32)
+def convolution(layer: Conv, shape: Shape, bias: bool) -> tuple[nn.Conv2d, nn.Module]:
+    """Return a convolution and what puts zeros around its input where PyTorch's convolution cannot."""
+    (above, below), (left, right) = layer.padding(shape)
+    even = above == below and left == right
+    conv = nn.Conv2d(
+        *(shape[0], layer.filters, layer.kernel, layer.stride), padding=(above, left) if even else 0, bias=bias
+    )
+    return conv, nn.Identity() if even else nn.ZeroPad2d((left, right, above, below))
+
+
+def scaled(values: Tensor, full_scale: int) -> Tensor:
+    """Return uint8 frames as float32, full scale as 1."""
+    x = values.to(torch.float32)
+    return x if full_scale == 1 else x.div_(full_scale)
+
+
+def as_tensor(frames: Frames) -> Tensor:
+    """Return the values of frames as a float32 tensor, full scale as 1."""
+    return scaled(torch.from_numpy(frames.values), frames.full_scale)
 
 
 @torch.no_grad()

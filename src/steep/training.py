@@ -9,21 +9,22 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from steep.errors import SteepError
 from steep.frames import Frames
-from steep.networks import DeepNetwork, as_tensor, logits
+from steep.networks import DeepNetwork, as_tensor, logits, scaled
 
 log = logging.getLogger(__name__)
 
 # Stages of the study, each with random numbers of its own. Training on and sharpening see the same batches.
 ORIGINAL, AFTERWARDS = 0, 1
+ESTIMATION_FRAMES, ESTIMATION_BATCH = 4000, 1000
 OPTIMIZERS = {
-    "rmsprop": lambda parameters, rate: torch.optim.RMSprop(parameters, lr=rate, foreach=True),
-    "adam": lambda parameters, rate: torch.optim.Adam(parameters, lr=rate, fused=True),
-    "sgd": lambda parameters, rate: torch.optim.SGD(parameters, lr=rate, momentum=0.9, fused=True),
+    "rmsprop": lambda p, rate, decay: torch.optim.RMSprop(p, lr=rate, weight_decay=decay, foreach=True),
+    "adam": lambda p, rate, decay: torch.optim.Adam(p, lr=rate, weight_decay=decay, fused=True),
+    "sgd": lambda p, rate, decay: torch.optim.SGD(p, lr=rate, weight_decay=decay, momentum=0.9, fused=True),
 }
 
 
@@ -38,6 +39,7 @@ def prepare_torch(seed: int, stage: int) -> torch.Generator:
     """
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # every kernel used writes all it returns
     state, shuffle = (int(n) for n in np.random.SeedSequence([seed, stage]).generate_state(2))
     torch.manual_seed(state)
     return torch.Generator().manual_seed(shuffle)
@@ -47,6 +49,45 @@ def evaluate(network: DeepNetwork, x: Tensor, labels: Tensor) -> tuple[float, in
     """Return the mean cross-entropy (nats) and the number of frames classified rightly."""
     scores = logits(network, x)
     return float(functional.cross_entropy(scores, labels)), int((scores.argmax(1) == labels).sum())
+
+
+def augment(values: Tensor, random: torch.Generator, shift: int = 0, flip: bool = False) -> Tensor:
+    """Return uint8 frames (frames, channels, height, width), each moved by up to `shift` pixels up or down and left or
+    right, zeros moving in, and mirrored left to right with probability 1/2 if `flip`."""
+    count, _, height, width = values.shape
+    if shift:
+        padded = functional.pad(values, (shift,) * 4)
+        start = torch.randint(0, 2 * shift + 1, (2, count, 1), generator=random)
+        row, column = start[0] + torch.arange(height), start[1] + torch.arange(width)
+        # Indexed this way the channels come last; the view puts them back.
+        frame = torch.arange(count)[:, None, None]
+        values = padded[frame, :, row[:, :, None], column[:, None, :]].permute(0, 3, 1, 2)
+    if flip:
+        mirrored = torch.randint(0, 2, (count, 1, 1, 1), generator=random, dtype=torch.bool)
+        values = torch.where(mirrored, values.flip(3), values)
+    return values
+
+
+@torch.no_grad()
+def estimate_statistics(network: DeepNetwork, x: Tensor) -> None:
+    """Estimate the statistics of batch normalisation anew, on frames `x` and without dropout.
+
+    Those gathered in training are of inputs and units with dropout. Steps are fired by small differences, which dropout
+    changes: with its statistics a network may lose several points on whole frames, now and then nearly all.
+    """
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
+    network.eval()
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.train()
+    momentum = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = None  # the mean over the batches
+    for batch in x.chunk(max(1, len(x) // ESTIMATION_BATCH)):
+        network(batch)
+    for norm, value in zip(norms, momentum, strict=True):
+        norm.momentum = value
+    network.train()
 
 
 def fit(
@@ -59,11 +100,14 @@ def fit(
 ) -> None:
     """Minimise the cross-entropy on `frames`; the learning rate falls to zero along a cosine.
 
+    After every epoch the statistics of batch normalisation are estimated anew, without dropout.
+
     Parameters
     ----------
     network : trained in place.
-    frames : training frames; they stay in memory as one float32 tensor.
-    recipe : ``optimizer``, ``learning_rate``, ``batch_size``, ``epochs``.
+    frames : training frames; they stay in memory as they are, one byte a value.
+    recipe : ``optimizer``, ``learning_rate``, ``batch_size``, ``epochs``; optionally ``weight_decay``,
+        ``augmentation`` (see `augment`) and ``precision``.
     shuffle : generator of the batch order.
     before_batch : called with the training progress, 0 to 1.
     after_epoch : called with the number of epochs done and the mean training loss.
@@ -74,12 +118,13 @@ def fit(
         when the loss stops being a number, or there are fewer frames than one batch.
 
     """
-    x, labels = as_tensor(frames.values), torch.from_numpy(frames.labels.astype(np.int64))
+    x, labels = torch.from_numpy(frames.values), torch.from_numpy(frames.labels.astype(np.int64))
+    augmentation, brief = recipe.get("augmentation", {}), recipe.get("precision") == "bfloat16"
     size, epochs, rate = recipe["batch_size"], recipe["epochs"], recipe["learning_rate"]
     batches = len(x) // size  # what is left over of an epoch is dropped; the next epoch shuffles anew
     if batches == 0:
         raise SteepError(f"batch_size is {size}, but there are only {len(x)} training frames; write a smaller number")
-    optimizer = OPTIMIZERS[recipe["optimizer"]](network.parameters(), rate)
+    optimizer = OPTIMIZERS[recipe["optimizer"]](network.parameters(), rate, recipe.get("weight_decay", 0.0))
     network.train()
     for epoch in range(epochs):
         order = torch.randperm(len(x), generator=shuffle)
@@ -90,11 +135,15 @@ def fit(
                 group["lr"] = rate * (1 + math.cos(math.pi * progress)) / 2
             before_batch(progress)
             chosen = order[batch * size : (batch + 1) * size]
-            loss = functional.cross_entropy(network(x[chosen]), labels[chosen])
+            batch_of_frames = scaled(augment(x[chosen], shuffle, **augmentation), frames.full_scale)
+            with torch.autocast("cpu", torch.bfloat16, enabled=brief):
+                scores = network(batch_of_frames)
+            loss = functional.cross_entropy(scores.float(), labels[chosen])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
             total += loss.detach()
+        estimate_statistics(network, scaled(x[:ESTIMATION_FRAMES], frames.full_scale))
         mean = float(total) / batches
         if not math.isfinite(mean):
             raise SteepError(f"the training loss became {mean} in epoch {epoch + 1}; write a smaller learning_rate")
@@ -107,8 +156,13 @@ class History:
     def __init__(self, network: DeepNetwork, validation: Frames, epochs: int) -> None:
         """Keep the validation frames as tensors."""
         self.network, self.epochs, self.started = network, epochs, time.monotonic()
-        self.x, self.labels = as_tensor(validation.values), torch.from_numpy(validation.labels.astype(np.int64))
+        self.x, self.labels = as_tensor(validation), torch.from_numpy(validation.labels.astype(np.int64))
         self.rows: list[dict[str, float]] = []
+
+    @property
+    def losses(self) -> list[float]:
+        """Validation loss after each epoch of this training."""
+        return [row["validation_loss"] for row in self.rows if row["epoch"]]
 
     def note(self, epoch: int, train_loss: float, sharpness: float) -> None:
         """Measure the network on the validation frames at its present sharpness and say so."""

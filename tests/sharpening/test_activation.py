@@ -1,4 +1,4 @@
-"""The sharpened sigmoid: its limits, its gradient, and that sharpening starts where the original network is."""
+"""The sharpened activation: its limits, its gradient, and that sharpening starts where the original network is."""
 
 import math
 
@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from steep.networks import DeepNetwork
-from steep.sharpening.activation import SharpenedSigmoid, begin_sharpening, set_sharpness, sharpened_network
+from steep.sharpening.activation import (
+    SHAPES,
+    SharpenedActivation,
+    begin_sharpening,
+    set_sharpness,
+    sharpened_network,
+)
 
 X = torch.linspace(-3, 3, 601, dtype=torch.float64)
 
@@ -14,6 +20,7 @@ X = torch.linspace(-3, 3, 601, dtype=torch.float64)
 def spec(activation: str, layers: list[dict]) -> dict:
     return {
         "input_shape": [1, 6, 6],
+        "full_scale": 1,
         "layers": layers,
         "classes": 3,
         "activation": activation,
@@ -21,8 +28,8 @@ def spec(activation: str, layers: list[dict]) -> dict:
     }
 
 
-def at(sharpness: float, **parameters: float) -> SharpenedSigmoid:
-    module = SharpenedSigmoid(**parameters)
+def at(sharpness: float, **parameters) -> SharpenedActivation:
+    module = SharpenedActivation(**parameters)
     module.sharpness = sharpness
     return module
 
@@ -32,23 +39,31 @@ def test_equation() -> None:
     torch.testing.assert_close(found, 1 / (1 + torch.exp(-2.0 / 0.25 * (X - 0.5))))
 
 
-def test_sharpness_one_is_a_step_that_is_zero_at_its_place() -> None:
-    found = at(1.0, centre=0.5)(torch.tensor([0.4999, 0.5, 0.5001]))
+def test_equation_of_the_ramp() -> None:
+    found = at(0.75, centre=0.5, slope=2.0, shape="ramp")(X)
+    torch.testing.assert_close(found, (2.0 / 0.25 / 4 * (X - 0.5) + 0.5).clamp(0, 1))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_sharpness_one_is_a_step_that_is_zero_at_its_place(shape: str) -> None:
+    found = at(1.0, centre=0.5, shape=shape)(torch.tensor([0.4999, 0.5, 0.5001]))
     assert found.tolist() == [0.0, 0.0, 1.0]
 
 
-def test_it_converges_to_the_step_everywhere_else() -> None:
-    step = at(1.0)(X)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_it_converges_to_the_step_everywhere_else(shape: str) -> None:
+    step = at(1.0, shape=shape)(X)
     away = X.abs() > 0.05
-    distances = [float((at(s)(X) - step)[away].abs().max()) for s in (0.0, 0.5, 0.9, 0.99, 0.999)]
+    distances = [float((at(s, shape=shape)(X) - step)[away].abs().max()) for s in (0.0, 0.5, 0.9, 0.99, 0.999)]
     assert distances == sorted(distances, reverse=True)
     assert distances[-1] < 1e-12
 
 
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("sharpness", [0.0, 0.4])
-def test_gradient_is_the_derivative_while_it_is_wide_enough(sharpness: float) -> None:
-    module = at(sharpness, centre=0.2, slope=1.5, widest=2.0)
-    assert torch.autograd.gradcheck(module, X[::40].clone().requires_grad_())
+def test_gradient_is_the_derivative_while_it_is_wide_enough(sharpness: float, shape: str) -> None:
+    module = at(sharpness, centre=0.2, slope=1.5, widest=2.0, shape=shape)
+    assert torch.autograd.gradcheck(module, X[7::40].clone().requires_grad_())
 
 
 @pytest.mark.parametrize("sharpness", [0.8, 0.99, 1.0])
@@ -59,30 +74,51 @@ def test_gradient_never_gets_narrower_than_asked(sharpness: float) -> None:
     torch.testing.assert_close(x.grad, 3.0 * s * (1 - s))
 
 
-def test_sharpening_a_sigmoid_network_starts_at_the_network_itself() -> None:
+@pytest.mark.parametrize("sharpness", [0.8, 0.99, 1.0])
+def test_gradient_of_the_ramp_is_a_box(sharpness: float) -> None:
+    """Slope 3 at most: gradient 3/4 within 2/3 of the centre, nothing outside."""
+    x = X.clone().requires_grad_()
+    at(sharpness, centre=0.2, slope=1.5, widest=2.0, shape="ramp")(x).sum().backward()
+    torch.testing.assert_close(x.grad, 0.75 * ((X - 0.2).abs() < 2 / 3).double())
+
+
+@pytest.mark.parametrize(
+    ("activation", "shape"), [("sigmoid", "sigmoid"), ("tanh", "sigmoid"), ("bounded_relu", "ramp")]
+)
+@pytest.mark.parametrize("normalize", [True, False])
+def test_sharpening_a_bounded_network_starts_at_the_network_itself(
+    activation: str, shape: str, normalize: bool
+) -> None:
     torch.manual_seed(0)
     layers = [
         {"kind": "conv", "filters": 2, "kernel": [3, 3]},
         {"kind": "maxpool", "size": [2, 2]},
         {"kind": "dense", "units": 5},
     ]
-    network = DeepNetwork(spec("sigmoid", layers)).eval()
+    network = DeepNetwork(spec(activation, layers) | {"batch_normalization": normalize})
     x = (torch.rand(50, 1, 6, 6) < 0.5).float()
     with torch.no_grad():
-        before = network(x)
-        assert begin_sharpening(network, x, 2.0) == [1.0, 1.0]
+        network(x)  # statistics that are not the initial ones
+        network.eval()
+        before, activations = network(x), network.activations(x)
+        scales = begin_sharpening(network, x, 2.0, shape)
+        assert scales == [(2.0, -1.0) if activation == "tanh" else (1.0, 0.0)] * 2
         torch.testing.assert_close(network(x), before)
+        for a, b, (scale, offset) in zip(activations, network.activations(x), scales, strict=True):
+            torch.testing.assert_close(scale * b + offset, a)
 
 
-def test_sharpening_a_relu_network_touches_its_ramp_in_the_middle() -> None:
-    """With m the ceiling, the sigmoid's value and derivative at m/2 are those of x/m, and the next layer's weights
+@pytest.mark.parametrize("shape", SHAPES)
+def test_sharpening_a_relu_network_touches_its_ramp_in_the_middle(shape: str) -> None:
+    """With m the ceiling, the value and derivative at m/2 are those of x/m, and the next layer's weights
     grew by m."""
     torch.manual_seed(0)
     network = DeepNetwork(spec("relu", [{"kind": "dense", "units": 40}]))
     x = (torch.rand(400, 1, 6, 6) < 0.5).float()
     network.eval()
     weight = network.output.weight.detach().clone()
-    (ceiling,) = begin_sharpening(network, x, math.inf)
+    ((ceiling, offset),) = begin_sharpening(network, x, math.inf, shape)
+    assert offset == 0
     activations = torch.relu(network.blocks[0].pre_activation(x))
     positive = activations[activations > 0]
     assert float((positive <= ceiling).float().mean()) == pytest.approx(0.99, abs=0.001)
@@ -93,11 +129,20 @@ def test_sharpening_a_relu_network_touches_its_ramp_in_the_middle() -> None:
     torch.testing.assert_close(network.output.weight.detach(), weight * ceiling)
 
 
+def test_a_relu_cut_at_its_ceiling_is_the_ramp() -> None:
+    torch.manual_seed(0)
+    network = DeepNetwork(spec("relu", [{"kind": "dense", "units": 40}])).eval()
+    x = (torch.rand(400, 1, 6, 6) < 0.5).float()
+    (before,) = network.activations(x)
+    ((ceiling, _),) = begin_sharpening(network, x, 2.0, "ramp")
+    torch.testing.assert_close(ceiling * network.activations(x)[0], before.clamp(max=ceiling))
+
+
 def test_a_sharpened_network_is_binary_and_keeps_its_step_positions(tmp_path) -> None:
     torch.manual_seed(0)
     network = DeepNetwork(spec("relu", [{"kind": "dense", "units": 8}, {"kind": "dense", "units": 4}]))
     x = (torch.rand(30, 1, 6, 6) < 0.5).float()
-    begin_sharpening(network, x, 2.0)
+    begin_sharpening(network, x, 2.0, "sigmoid")
     set_sharpness(network, (1.0, 1.0))
     again = sharpened_network(network.spec)
     again.load_state_dict(network.state_dict())

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from steep.frames import Frames
+from steep.networks import ACTIVATIONS
+from steep.sharpening.activation import SHAPES
 from steep.sharpening.training import sharpen
 from steep.simulators import simulator
 from steep.threshold.compile import compile_network
@@ -12,6 +14,7 @@ from steep.training import train_original
 SPEC = {
     **{
         "input_shape": [1, 6, 6],
+        "full_scale": 1,
         "layers": [{"kind": "dense", "units": 12}, {"kind": "dense", "units": 8}],
         "classes": 2,
     },
@@ -25,12 +28,16 @@ RECIPE = {
     "dropout": 0.1,
     "input_dropout": 0.1,
 }
-SHARPENING = RECIPE | {"schedule": {"kind": "uniform", "full_at": 0.5}, "surrogate_slope": 2}
+SHARPENING = RECIPE | {
+    "shape": "sigmoid",
+    "schedule": {"kind": "uniform", "full_at": 0.5},
+    "surrogate_slope": 2,
+}
 
 
 @pytest.fixture
 def split(bars: Frames) -> tuple[Frames, Frames]:
-    return Frames(bars.values[:200], bars.labels[:200], 2), Frames(bars.values[200:], bars.labels[200:], 2)
+    return bars.take(slice(200)), bars.take(slice(200, None))
 
 
 def test_from_frames_to_integers(split: tuple[Frames, Frames]) -> None:
@@ -70,3 +77,32 @@ def test_same_seed_same_bits(split: tuple[Frames, Frames]) -> None:
         results.append({name: array.tobytes() for name, array in network.tensors().items()})
     assert results[0] == results[1]
     assert results[0] != results[2]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_activation_and_shape_sharpens(split: tuple[Frames, Frames], activation: str, shape: str) -> None:
+    train, validation = split
+    spec = SPEC | {"activation": activation}
+    original, _ = train_original(spec, RECIPE, train, validation, seed=3)
+    network, history, recorded = sharpen(
+        original.tensors(), spec, SHARPENING | {"shape": shape, "epochs": 6}, train, validation, seed=3
+    )
+    assert history[-1]["validation_accuracy"] > 85 and str(recorded["shape"]) == shape
+    spikes = simulator("torch")(compile_network(network.tensors(), spec, 8), validation.values)
+    assert (spikes.classes() == validation.labels).mean() > 0.85
+
+
+def test_the_adaptive_schedule_sees_the_validation_loss(split: tuple[Frames, Frames]) -> None:
+    train, validation = split
+    original, _ = train_original(SPEC, RECIPE, train, validation, seed=3)
+    schedule = {"kind": "adaptive", "full_at": 0.9, "tolerance": 0.0}
+    _, history, _ = sharpen(
+        original.tensors(), SPEC, SHARPENING | {"schedule": schedule, "epochs": 10}, train, validation, seed=3
+    )
+    losses = [row["validation_loss"] for row in history[1:]]
+    reached = [row["sharpness"] for row in history]
+    for epoch in range(1, 6):
+        waits = losses[epoch - 1] > min(losses[:epoch])
+        assert (reached[epoch + 1] == reached[epoch]) == (waits or reached[epoch] == 1), (epoch, reached, losses)
+    assert reached[-1] == 1

@@ -1,17 +1,26 @@
-"""The sharpened sigmoid: an activation with a sharpness.
+"""The sharpened activation: an activation with a sharpness.
 
-Every hidden unit of an ordinary network, with activation f and pre-activation x, is given a sharpened sigmoid
+Every hidden unit of an ordinary network, with activation f and pre-activation x, is given
 
-    a(x; s) = 1 / (1 + exp(-k (x - c))),    k = k0 / (1 - s),    s the sharpness, 0 <= s < 1
+    a(x; s) = S(k (x - c)),    k = k0 / (1 - s),    s the sharpness, 0 <= s < 1
     a(x; 1) = 1 if x > c else 0
 
-(the talk: "augment existing deep network with extra sigmoid layer (one-to-one)", "sharpen sigmoid neurons to the
-point where they essentially become (spike-like) step functions"). How c and k0 follow from f is this study's choice:
+with S one of two shapes that have the same slope in their middle:
 
-- f = sigmoid: c = 0 and k0 = 1, so that sharpness 0 is the ordinary network itself.
-- f = ReLU: the sigmoid that touches the unit's ramp in its middle. With m the layer's *ceiling* (a high percentile of
-  its positive activations on training frames), c = m / 2 and k0 = 4 / m; the activation now runs from 0 to 1 instead
-  of 0 to m, so the next layer's weights are multiplied by m.
+    sigmoid   S(u) = 1 / (1 + exp(-u))
+    ramp      S(u) = min(max(u / 4 + 1/2, 0), 1)
+
+(the talk: "augment existing deep network with extra sigmoid layer (one-to-one)", "sharpen sigmoid neurons to the
+point where they essentially become (spike-like) step functions"; the ramp is the bounded ReLU of Whetstone, Severa et
+al., 2019). The original activation is replaced by scale * a(x; 0) + offset, whose scale and offset move into the
+weights and the bias of the layer after. How c, k0, scale and offset follow from f is this study's choice:
+
+- sigmoid: c = 0, k0 = 1, scale 1, offset 0. With shape sigmoid, sharpness 0 is the ordinary network itself.
+- tanh: c = 0, k0 = 2, scale 2, offset -1. Likewise, but for the zeros around a padded image.
+- bounded ReLU, min(max(x, 0), 1): c = 1/2, k0 = 4, scale 1, offset 0. With shape ramp, sharpness 0 is the ordinary
+  network itself.
+- ReLU and leaky ReLU: with m the layer's *ceiling* (a high percentile of its positive activations on training
+  frames), c = m/2, k0 = 4/m, scale m, offset 0: the ramp is the ReLU cut at m, the sigmoid touches it in its middle.
 """
 
 import math
@@ -25,47 +34,69 @@ from steep.networks import DeepNetwork, HiddenLayer
 
 CEILING_QUANTILE = 0.99
 CALIBRATION_FRAMES = 1000
+# Centre, slope, scale, offset of a(x; 0) by original activation, for a ceiling of 1; the first three grow with it.
+STARTS = {
+    "sigmoid": (0.0, 1.0, 1.0, 0.0),
+    "tanh": (0.0, 2.0, 2.0, -1.0),
+    "bounded_relu": (0.5, 4.0, 1.0, 0.0),
+    "relu": (0.5, 4.0, 1.0, 0.0),
+    "leaky_relu": (0.5, 4.0, 1.0, 0.0),
+}
+UNBOUNDED = ("relu", "leaky_relu")
 
 
-class _SharpenedSigmoid(torch.autograd.Function):
-    """The sharpened sigmoid with a backward pass that never gets narrower than a given slope.
+class _Sharpened(torch.autograd.Function):
+    """A sharpened activation with a backward pass that never gets narrower than a given slope.
 
-    The derivative of a steep sigmoid is zero nearly everywhere, so that saturated units stop learning. Past the slope
-    `widest` the backward pass uses the derivative of the sigmoid with that slope instead: a surrogate gradient
-    (Neftci, Mostafa, Zenke, 2019).
+    The derivative of a steep activation is zero nearly everywhere, so that saturated units stop learning. Past the
+    slope `widest` the backward pass uses the derivative of the activation with that slope instead: a surrogate gradient
+    (Neftci, Mostafa, Zenke, 2019). Whole-tensor operations are few and in place: on convolutions they, not the sums,
+    are what sharpening costs.
     """
 
     @staticmethod
-    def forward(ctx: Any, shifted: Tensor, slope: float, widest: float) -> Tensor:
-        ctx.slope = min(slope, widest)
-        gentle = torch.sigmoid(shifted * ctx.slope)
-        ctx.save_for_backward(gentle)
+    def forward(ctx: Any, x: Tensor, shape: str, centre: float, slope: float, widest: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.shape, ctx.centre, ctx.slope = shape, centre, min(slope, widest)
         if math.isinf(slope):
-            return (shifted > 0).to(shifted.dtype)
-        return gentle if slope == ctx.slope else torch.sigmoid(shifted * slope)
+            return torch.gt(x, centre, out=torch.empty_like(x))
+        if shape == "ramp":
+            return torch.mul(x, slope / 4).add_(0.5 - slope / 4 * centre).clamp_(0, 1)
+        return torch.mul(x, slope).sub_(slope * centre).sigmoid_()
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        (gentle,) = ctx.saved_tensors
-        return gradient * (gentle * (1 - gentle) * ctx.slope), None, None
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
+        (x,) = ctx.saved_tensors
+        centre, slope = ctx.centre, ctx.slope
+        if ctx.shape == "ramp":
+            inside = torch.ops.aten.hardtanh_backward(gradient, x, centre - 2 / slope, centre + 2 / slope)
+            return inside.mul_(slope / 4), None, None, None, None
+        gentle = torch.mul(x, slope).sub_(slope * centre).sigmoid_()
+        return torch.ops.aten.sigmoid_backward(gradient, gentle).mul_(slope), None, None, None, None
 
 
-class SharpenedSigmoid(nn.Module):
+SHAPES = ("sigmoid", "ramp")
+
+
+class SharpenedActivation(nn.Module):
     """The activation of one layer's units.
 
     Attributes
     ----------
-    sharpness : 0 (a gentle sigmoid) to 1 (a step).
+    sharpness : 0 (gentle) to 1 (a step).
     centre, slope : float32 scalars (buffers), c and k0 of the module docstring in units of the pre-activation.
     widest : slope, in units of k0, that the backward pass does not exceed.
+    shape : ``sigmoid`` or ``ramp``.
 
     """
 
-    def __init__(self, centre: float = 0.0, slope: float = 1.0, widest: float = math.inf) -> None:
+    def __init__(
+        self, centre: float = 0.0, slope: float = 1.0, widest: float = math.inf, shape: str = "sigmoid"
+    ) -> None:
         """Start at sharpness 0."""
         super().__init__()
         self.sharpness = 0.0
-        self.widest = widest
+        self.widest, self.shape = widest, shape
         self.register_buffer("centre", torch.tensor(centre))
         self.register_buffer("slope", torch.tensor(slope))
 
@@ -73,7 +104,7 @@ class SharpenedSigmoid(nn.Module):
         """Apply the activation at its present sharpness, elementwise."""
         start = float(self.slope)
         slope = math.inf if self.sharpness >= 1 else start / (1 - self.sharpness)
-        return _SharpenedSigmoid.apply(x - self.centre, slope, self.widest * start)
+        return _Sharpened.apply(x, self.shape, float(self.centre), slope, self.widest * start)
 
 
 def ceiling(activations: Tensor) -> float:
@@ -82,40 +113,52 @@ def ceiling(activations: Tensor) -> float:
     return float(np.quantile(positive, CEILING_QUANTILE)) if len(positive) else 1.0
 
 
+def absorb(linear: nn.Linear | nn.Conv2d, norm: nn.Module | None, scale: float, offset: float) -> None:
+    """Change a layer so that it does to ``(x - offset) / scale`` what it did to x.
+
+    Normalisation acts on a sum of weights and inputs that has moved; its running mean moves along.
+    """
+    moved = offset * linear.weight.sum(tuple(range(1, linear.weight.ndim)))
+    if norm is not None:
+        norm.running_mean -= moved
+    else:
+        linear.bias += moved
+    linear.weight *= scale
+
+
 @torch.no_grad()
-def begin_sharpening(network: DeepNetwork, x: Tensor, widest: float) -> list[float]:
-    """Replace every activation by its sharpened sigmoid at sharpness 0.
+def begin_sharpening(network: DeepNetwork, x: Tensor, widest: float, shape: str) -> list[tuple[float, float]]:
+    """Replace every activation by its sharpened one at sharpness 0.
 
     Parameters
     ----------
     network : the original network; changed in place.
     x : float32 frames that calibrate the ceilings, `CALIBRATION_FRAMES` or so.
-    widest : as for `SharpenedSigmoid`.
+    widest, shape : as for `SharpenedActivation`.
 
     Returns
     -------
-    The unit in which each layer's original activations are to be compared with the sharpened ones: its ceiling for
-    ReLU, 1 for sigmoid.
+    Scale and offset of every layer: its original activations are about scale times the sharpened ones plus offset.
 
     """
     network.eval()
-    scales: list[float] = []
-    factor = 1.0
+    name = network.spec["activation"]
+    scales: list[tuple[float, float]] = []
+    scale, offset = 1.0, 0.0
     for block in network.blocks:
         if isinstance(block, HiddenLayer):
-            # Only the weights are scaled: bias and normalisation act on a sum that stays what it was.
-            block.linear.weight *= factor
+            absorb(block.linear, block.norm, scale, offset)
             activations = block.activation(block.pre_activation(x))
-            if network.spec["activation"] == "sigmoid":
-                factor, block.activation = 1.0, SharpenedSigmoid(widest=widest)
-            else:
-                factor = ceiling(activations)
-                block.activation = SharpenedSigmoid(factor / 2, 4 / factor, widest)
-            scales.append(factor)
-            x = activations / factor
+            centre, slope, scale, offset = STARTS[name]
+            if name in UNBOUNDED:
+                scale = ceiling(activations)
+                centre, slope = centre * scale, slope / scale
+            block.activation = SharpenedActivation(centre, slope, widest, shape)
+            scales.append((scale, offset))
+            x = (activations - offset) / scale
         else:
             x = block(x)
-    network.output.weight *= factor
+    absorb(network.output, None, scale, offset)
     return scales
 
 
@@ -125,10 +168,10 @@ def set_sharpness(network: DeepNetwork, sharpness: tuple[float, ...]) -> None:
         layer.activation.sharpness = value
 
 
-def sharpened_network(spec: dict[str, Any], dropout: float = 0.0, input_dropout: float = 0.0) -> DeepNetwork:
+def sharpened_network(spec: dict[str, Any]) -> DeepNetwork:
     """Return a network whose units are steps, to load the tensors of a sharpened network into."""
-    network = DeepNetwork(spec, dropout, input_dropout)
+    network = DeepNetwork(spec)
     for layer in network.hidden:
-        layer.activation = SharpenedSigmoid()
+        layer.activation = SharpenedActivation()
     set_sharpness(network, (1.0,) * len(network.hidden))
     return network

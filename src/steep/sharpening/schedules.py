@@ -1,26 +1,72 @@
-"""Schedules: the sharpness of each layer as a pure function of training progress."""
+"""Schedules: the sharpness of each layer as a pure function of where training stands."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 
-def uniform(progress: float, layers: int, full_at: float) -> tuple[float, ...]:
+@dataclass(frozen=True)
+class Moment:
+    """Where the training of a sharpened network stands.
+
+    Attributes
+    ----------
+    progress : fraction of the batches already trained, 0 to 1.
+    epochs : epochs in all.
+    losses : validation loss after each whole epoch so far, first epoch first.
+
+    """
+
+    progress: float
+    epochs: int = 1
+    losses: Sequence[float] = ()
+
+
+def uniform(moment: Moment, layers: int, full_at: float) -> tuple[float, ...]:
     """All layers sharpen together and linearly, and are steps from `full_at` on, so that training goes on after full
     sharpness."""
-    return (min(1.0, progress / full_at),) * layers
+    return (min(1.0, moment.progress / full_at),) * layers
 
 
-SCHEDULES = {"uniform": uniform}
+def bottom_up(moment: Moment, layers: int, full_at: float) -> tuple[float, ...]:
+    """One layer after the other, first layer first, each in an equal part of the time until `full_at`; the layers above
+    learn from what are spikes already."""
+    share = full_at / layers
+    return tuple(min(1.0, max(0.0, moment.progress / share - number)) for number in range(layers))
 
 
-def sharpness_at(progress: float, layers: int, schedule: dict[str, Any]) -> tuple[float, ...]:
+def adaptive(moment: Moment, layers: int, full_at: float, tolerance: float) -> tuple[float, ...]:
+    """All layers sharpen together, as fast as the validation loss bears.
+
+    After an epoch whose validation loss is at most ``1 + tolerance`` times the best so far, sharpness grows at twice
+    the speed of `uniform`; otherwise it waits, but never so long that it could not be 1 at `full_at` at that speed.
+    """
+    speed, value = 2 / (full_at * moment.epochs), 0.0  # sharpness per epoch
+    done = moment.progress * moment.epochs
+    for epoch in range(int(done) + 1):
+        left = full_at * moment.epochs - epoch
+        if left <= 0:
+            return (1.0,) * layers
+        losses = moment.losses[:epoch]
+        calm = not losses or losses[-1] <= (1 + tolerance) * min(losses)
+        late = 1 - value > speed * (left - 1)
+        pace = max(speed, (1 - value) / left) if calm or late else 0.0
+        value = min(1.0, value + pace * min(1.0, done - epoch))
+    return (value,) * layers
+
+
+SCHEDULES = {"uniform": uniform, "bottom_up": bottom_up, "adaptive": adaptive}
+
+
+def sharpness_at(moment: Moment, layers: int, schedule: dict[str, Any]) -> tuple[float, ...]:
     """Return the sharpness of each of `layers` layers, first layer first.
 
     Parameters
     ----------
-    progress : fraction of the sharpening batches already trained, 0 to 1.
+    moment : where training stands.
     layers : number of hidden layers that are sharpened.
     schedule : the config's schedule: its ``kind`` and its parameters.
 
     """
     parameters = {key: value for key, value in schedule.items() if key != "kind"}
-    return SCHEDULES[schedule["kind"]](progress, layers, **parameters)
+    return SCHEDULES[schedule["kind"]](moment, layers, **parameters)

@@ -9,7 +9,7 @@ from torch import Tensor
 from steep.frames import Frames
 from steep.networks import DeepNetwork, as_tensor
 from steep.sharpening.activation import CALIBRATION_FRAMES, begin_sharpening, set_sharpness
-from steep.sharpening.schedules import sharpness_at
+from steep.sharpening.schedules import Moment, sharpness_at
 from steep.training import AFTERWARDS, History, fit, prepare_torch, restore
 
 RECORDED_FRAMES = 500
@@ -41,6 +41,7 @@ class Recorder:
             "sharpness": np.array(self.sharpness),
             "centre": np.array([float(layer.centre) for layer in layers]),
             "slope": np.array([float(layer.slope) for layer in layers]),
+            "shape": np.array(layers[0].shape),
         }
 
 
@@ -65,7 +66,7 @@ def sharpen(
     -------
     The network at sharpness 1; one row per epoch (epoch 0 is the original network); and the recorded activations:
     ``histogram`` int64 (epochs + 1, layers, bins), ``edges`` (bins + 1,), ``sharpness`` (epochs + 1, layers),
-    ``centre`` and ``slope`` (layers,), float64.
+    ``centre`` and ``slope`` (layers,), float64, ``shape`` a string.
 
     """
     shuffle = prepare_torch(seed, AFTERWARDS)
@@ -75,19 +76,22 @@ def sharpen(
 
     recorder = Recorder(network, history.x[:RECORDED_FRAMES])
     original = network.activations(recorder.x)
-    scales = begin_sharpening(network, as_tensor(train.values[:CALIBRATION_FRAMES]), recipe["surrogate_slope"])
-    count = len(scales)
-    recorder.record([a / scale for a, scale in zip(original, scales, strict=True)], (0.0,) * count)
+    scales = begin_sharpening(
+        network, as_tensor(train.first(CALIBRATION_FRAMES)), recipe["surrogate_slope"], recipe["shape"]
+    )
+    recorder.record(
+        [(a - offset) / scale for a, (scale, offset) in zip(original, scales, strict=True)], (0.0,) * len(scales)
+    )
 
-    def before_batch(progress: float) -> None:
-        set_sharpness(network, sharpness_at(progress, count, recipe["schedule"]))
+    def sharpness(progress: float) -> tuple[float, ...]:
+        return sharpness_at(Moment(progress, recipe["epochs"], history.losses), len(scales), recipe["schedule"])
 
     def after_epoch(epoch: int, loss: float) -> None:
         # An epoch ends at the sharpness with which the next one begins; the last one ends as steps.
-        sharpness = sharpness_at(epoch / recipe["epochs"], count, recipe["schedule"])
-        set_sharpness(network, sharpness)
-        recorder.record(network.activations(recorder.x), sharpness)
-        history.note(epoch, loss, float(np.mean(sharpness)))
+        reached = sharpness(epoch / recipe["epochs"])
+        set_sharpness(network, reached)
+        recorder.record(network.activations(recorder.x), reached)
+        history.note(epoch, loss, float(np.mean(reached)))
 
-    fit(network, train, recipe, shuffle, before_batch, after_epoch)
+    fit(network, train, recipe, shuffle, lambda progress: set_sharpness(network, sharpness(progress)), after_epoch)
     return network, history.rows, recorder.arrays()
