@@ -1,5 +1,7 @@
 """Random threshold networks for property-based tests, and an evaluation of them written down as plainly as possible."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -13,12 +15,18 @@ def threshold_networks(draw: st.DrawFn) -> ThresholdNetwork:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     shape: tuple[int, ...] = tuple(draw(st.tuples(st.integers(1, 2), st.integers(1, 7), st.integers(1, 7))))
     start, layers = shape, []
+    top = draw(st.sampled_from([1, 255]))
     for kind in draw(st.lists(st.sampled_from(["conv", "orpool", "dense"]), max_size=3)):
+        if kind == "orpool" and top > 1 and not layers:
+            kind = "conv"  # currents are not pooled
         if kind == "dense" or len(shape) == 1:
             layer = DenseLayer(_weights(rng, (draw(st.integers(1, 9)), int(np.prod(shape)))), np.zeros(0))
         elif kind == "conv":
             kernel = draw(st.integers(1, shape[1])), draw(st.integers(1, shape[2]))
-            layer = ConvLayer(_weights(rng, (draw(st.integers(1, 3)), shape[0], *kernel)), np.zeros(0))
+            stride = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+            side = st.tuples(st.integers(0, 2), st.integers(0, 2))
+            weight = _weights(rng, (draw(st.integers(1, 3)), shape[0], *kernel))
+            layer = ConvLayer(weight, np.zeros(0), stride, (draw(side), draw(side)))
         else:
             layer = OrPoolLayer((draw(st.integers(1, shape[1])), draw(st.integers(1, shape[2]))))
         layers.append(_with_thresholds(rng, layer))
@@ -26,7 +34,7 @@ def threshold_networks(draw: st.DrawFn) -> ThresholdNetwork:
     layers.append(
         _with_thresholds(rng, DenseLayer(_weights(rng, (draw(st.integers(1, 4)), int(np.prod(shape)))), np.zeros(0)))
     )
-    return ThresholdNetwork(start, tuple(layers))
+    return ThresholdNetwork(start, tuple(layers), top)
 
 
 def _weights(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -36,14 +44,15 @@ def _weights(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 def _with_thresholds(rng, layer):
     if isinstance(layer, OrPoolLayer):
         return layer
-    return type(layer)(layer.weight, rng.integers(-8, 13, len(layer.weight)) / 2)
+    return replace(layer, threshold=rng.integers(-8, 13, len(layer.weight)) / 2)
 
 
 def frames_for(network: ThresholdNetwork, seed: int, count: int = 12) -> np.ndarray:
     """Return frames of every density; the first is blank and the second full."""
     rng = np.random.default_rng(seed)
     frames = (rng.random((count, *network.input_shape)) < rng.random((count, 1, 1, 1))).astype(np.uint8)
-    frames[0], frames[1] = 0, 1
+    frames *= rng.integers(1, network.input_top + 1, frames.shape).astype(np.uint8)
+    frames[0], frames[1] = 0, network.input_top
     return frames
 
 
@@ -58,8 +67,12 @@ def evaluate_plainly(network: ThresholdNetwork, frame: np.ndarray) -> tuple[list
             case ConvLayer(weight, threshold):
                 shape = layer.output_shape(x.shape)
                 v = np.zeros(shape, np.int64)
+                (above, below), (left, right) = layer.padding
+                padded = np.zeros((len(x), above + x.shape[1] + below, left + x.shape[2] + right), np.int64)
+                padded[:, above : above + x.shape[1], left : left + x.shape[2]] = x
                 for f, row, column in np.ndindex(shape):
-                    window = x[:, row : row + weight.shape[2], column : column + weight.shape[3]]
+                    y, z = row * layer.stride[0], column * layer.stride[1]
+                    window = padded[:, y : y + weight.shape[2], z : z + weight.shape[3]]
                     v[f, row, column] = 2 * (window * weight[f]).sum() - int(2 * threshold[f])
             case OrPoolLayer((height, width)):
                 shape = layer.output_shape(x.shape)

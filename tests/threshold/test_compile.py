@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from steep.errors import SteepError
 from steep.networks import DeepNetwork
 from steep.sharpening.activation import sharpened_network
 from steep.simulators import simulator
@@ -16,7 +17,7 @@ LAYERS = [
     {"kind": "maxpool", "size": [2, 2]},
     {"kind": "dense", "units": 7},
 ]
-SPEC = {"input_shape": [2, 8, 7], "layers": LAYERS, "classes": 4, "activation": "relu"}
+SPEC = {"input_shape": [2, 8, 7], "full_scale": 1, "layers": LAYERS, "classes": 4, "activation": "relu"}
 
 
 def sharpened(normalize: bool) -> DeepNetwork:
@@ -45,10 +46,11 @@ def test_folding_is_the_same_function(normalize: bool) -> None:
             weight, threshold = (torch.from_numpy(array) for array in fold(tensors, f"blocks.{number}", normalize))
             if number == 0:
                 found = torch.nn.functional.conv2d(x, weight) - threshold[:, None, None]
+                found = torch.nn.functional.max_pool2d(found, 2)  # a layer's pooling comes before its activation
             else:
                 found = x.flatten(1) @ weight.T - threshold
             torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
-            x = network.blocks[1](block(x)) if number == 0 else x
+            x = block(x) if number == 0 else x
 
 
 @pytest.mark.parametrize("normalize", [True, False])
@@ -64,7 +66,7 @@ def test_many_bits_give_the_network_itself(normalize: bool) -> None:
         hidden = network.activations(x)
     reach = fold(network.tensors(), "blocks.0", normalize)[0].__abs__().reshape(3, -1).max(1)
     clear = pre.abs().numpy() > reach[:, None, None] * 2**-14 * 12
-    first = spikes.layers[0].reshape(60, 3, 6, 6)
+    first = spikes.layers[1].reshape(60, 3, 3, 3)  # after pooling
     assert clear.mean() > 0.99
     assert np.array_equal(first[clear], hidden[0].numpy()[clear] > 0)
     assert (spikes.layers[2] == (hidden[1].numpy() > 0)).mean() > 0.99
@@ -101,3 +103,50 @@ def test_scaling_a_unit_changes_nothing() -> None:
     weight, threshold, scale = rng.normal(size=(5, 9)), rng.normal(size=5), 2.0 ** np.arange(-2, 3)
     one, other = quantize(weight, threshold, 8, True), quantize(weight * scale[:, None], threshold * scale, 8, True)
     assert np.array_equal(one[0], other[0]) and np.array_equal(one[1], other[1])
+
+
+def test_currents_are_compiled_to_the_same_function() -> None:
+    """Dividing inputs by full scale and multiplying thresholds by it is the same, on every input a byte can have."""
+    network = sharpened(True)
+    spec = network.spec | {"full_scale": 255}
+    frames = np.random.default_rng(0).integers(0, 256, (80, 2, 8, 7), dtype=np.uint8)
+    compiled = compile_network(network.tensors(), spec, 16)
+    spikes = simulator("torch")(compiled, frames)
+    with torch.no_grad():
+        pre = network.blocks[0].pre_activation(torch.from_numpy(frames).double() / 255)
+        pre = (pre - network.blocks[0].activation.centre).numpy()
+    reach = np.abs(fold(network.tensors(), "blocks.0", True)[0]).reshape(3, -1).max(1)
+    clear = np.abs(pre) > reach[:, None, None] * 2**-14 * 12
+    assert clear.mean() > 0.99 and compiled.input_top == 255
+    assert np.array_equal(spikes.layers[1].reshape(80, 3, 3, 3)[clear], pre[clear] > 0)
+
+
+@pytest.mark.parametrize(("side", "kernel", "stride"), [(8, 3, 1), (7, 4, 2), (9, 5, 3), (6, 2, 2)])
+def test_padded_and_strided_convolutions(side: int, kernel: int, stride: int) -> None:
+    """The trained module, the integer network and the layer's shape agree; PyTorch's own "same" where it has it."""
+    layer = {"kind": "conv", "filters": 3, "kernel": [kernel, 2], "stride": [stride, 1], "padding": "same"}
+    spec = SPEC | {"input_shape": [2, side, 7], "layers": [layer], "batch_normalization": False}
+    torch.manual_seed(0)
+    network = sharpened_network(spec).double().eval()
+    with torch.no_grad():
+        network.blocks[0].linear.weight.copy_(torch.randint(-3, 4, network.blocks[0].linear.weight.shape))
+        network.blocks[0].linear.bias.copy_(torch.tensor([0.5, -0.5, 1.5]))
+    frames = (np.random.default_rng(0).random((40, 2, side, 7)) < 0.5).astype(np.uint8)
+    x = torch.from_numpy(frames).double()
+    hidden = network.activations(x)[0]
+    assert hidden.shape[2:] == (-(-side // stride), 7)
+    if stride == 1:
+        block = network.blocks[0].linear
+        same = torch.nn.functional.conv2d(x, block.weight, block.bias, padding="same")
+        assert torch.equal(hidden > 0, same > 0)
+    spikes = simulator("torch")(compile_network(network.tensors(), spec, 16), frames)
+    assert np.array_equal(spikes.layers[0], hidden.flatten(1).numpy() > 0)
+
+
+def test_every_layer_may_have_its_own_bits() -> None:
+    network = sharpened(True)
+    compiled = compile_network(network.tensors(), network.spec, [3, 5, 9])
+    largest = [np.abs(layer.weight).max() for layer in compiled.layers if hasattr(layer, "weight")]
+    assert largest == [3, 15, 255]
+    with pytest.raises(SteepError, match="weight_bits has 2 entries for 3 layers with weights"):
+        compile_network(network.tensors(), network.spec, [3, 5])

@@ -4,6 +4,9 @@ A unit j of layer l fires for a frame when the spikes of the layer before it sat
 
     sum_i w_ij s_i > theta_j,     w integer,  theta integer or half-integer,  s 0 or 1.
 
+Where frames are currents and not spikes, s of the input is an integer from 0 to 255: the current injected into unit j
+of the first layer is sum_i w_ij s_i, an integer too.
+
 A unit keeps nothing from one step to the next (full leak, reset to 0), a synapse takes one step (delay 1). Sums of
 integers are exact in float32 below 2^24 and in float64 below 2^53 whatever the order of summation, so two simulators
 of one threshold network give the same spikes or one of them is wrong. With half-integer theta, which is what
@@ -21,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from steep.architecture import Shape, units
+from steep.architecture import Pair, Shape, convolved, units
 from steep.errors import SteepError
 from steep.files import read_npz, write_npz
 
@@ -64,20 +67,23 @@ class DenseLayer:
 
 @dataclass(frozen=True)
 class ConvLayer:
-    """Convolution, stride 1, no padding: weight int32 (filters, channels, height, width), threshold float64
-    (filters,)."""
+    """Convolution: weight int32 (filters, channels, height, width), threshold float64 (filters,), stride (height,
+    width), padding: silent units (above, below) and (left, right)."""
 
     weight: np.ndarray
     threshold: np.ndarray
+    stride: Pair = (1, 1)
+    padding: tuple[Pair, Pair] = ((0, 0), (0, 0))
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (filters, height, width)."""
         filters, channels, height, width = self.weight.shape
-        if len(shape) != 3 or shape[0] != channels or shape[1] < height or shape[2] < width:
+        sides = convolved(shape[1:], (height, width), self.stride, self.padding) if len(shape) == 3 else (0, 0)
+        if len(shape) != 3 or shape[0] != channels or min(sides) < 1:
             raise SteepError(
                 f"a convolution of {channels} channels, {height}x{width}, follows a layer of shape {shape}"
             )
-        return (filters, shape[1] - height + 1, shape[2] - width + 1)
+        return (filters, *sides)
 
     def unit_thresholds(self, shape: Shape) -> np.ndarray:
         """Return theta of every unit, float64 (units,)."""
@@ -88,12 +94,14 @@ class ConvLayer:
         """Return the connections from a layer of `shape`; weights of zero are left out."""
         outputs = np.arange(units(self.output_shape(shape))).reshape(self.output_shape(shape))
         inputs = np.arange(units(shape)).reshape(shape)
+        inputs = np.pad(inputs, ((0, 0), *self.padding), constant_values=-1)  # -1: no unit, and no synapse
         parts: list[Synapses] = []
+        rows, columns = (step * np.arange(count) for step, count in zip(self.stride, outputs.shape[1:], strict=True))
         for (filter_, channel, row, column), weight in np.ndenumerate(self.weight):
             if weight:
-                target = outputs[filter_].ravel()
-                source = inputs[channel, row : row + outputs.shape[1], column : column + outputs.shape[2]].ravel()
-                parts.append(Synapses(source, target, np.full(len(target), weight, np.int64)))
+                source = inputs[channel, row + rows[:, None], column + columns].ravel()
+                target = outputs[filter_].ravel()[source >= 0]
+                parts.append(Synapses(source[source >= 0], target, np.full(len(target), weight, np.int64)))
         return join(parts)
 
 
@@ -135,6 +143,27 @@ def join(parts: list[Synapses]) -> Synapses:
     )
 
 
+def _geometry(layer: ThresholdLayer) -> dict[str, object]:
+    """Return what a layer is besides its arrays, for JSON."""
+    match layer:
+        case OrPoolLayer(size):
+            return {"size": list(size)}
+        case ConvLayer():
+            return {"stride": list(layer.stride), "padding": [list(pair) for pair in layer.padding]}
+    return {}
+
+
+def _layer(spec: dict, arrays: dict[str, np.ndarray], number: int) -> ThresholdLayer:
+    """Return the layer that `_geometry` and the arrays describe."""
+    if spec["kind"] == "orpool":
+        return OrPoolLayer(tuple(spec["size"]))
+    stored = arrays[f"weight{number}"], arrays[f"threshold{number}"]
+    if spec["kind"] == "conv":
+        (above, below), (left, right) = spec["padding"]
+        return ConvLayer(*stored, tuple(spec["stride"]), ((above, below), (left, right)))
+    return DenseLayer(*stored)
+
+
 @dataclass(frozen=True)
 class ThresholdNetwork:
     """A chain of threshold layers.
@@ -143,6 +172,7 @@ class ThresholdNetwork:
     ----------
     input_shape : channels, height, width of a frame.
     layers : first hidden layer to output layer.
+    input_top : largest value of an input: 1 for spikes, 255 for currents.
 
     Raises
     ------
@@ -154,9 +184,12 @@ class ThresholdNetwork:
 
     input_shape: Shape
     layers: tuple[ThresholdLayer, ...]
+    input_top: int = 1
 
     def __post_init__(self) -> None:
         """Check everything that exactness stands on."""
+        if self.input_top > 1 and self.layers and isinstance(self.layers[0], OrPoolLayer):
+            raise SteepError("a pooling cannot come first where the input is currents; it pools spikes")
         for number, layer in enumerate(self.layers, 1):
             if isinstance(layer, OrPoolLayer):
                 continue
@@ -187,9 +220,10 @@ class ThresholdNetwork:
         bound = 2.0 * max(
             [1, *(layer.size[0] * layer.size[1] for layer in self.layers if isinstance(layer, OrPoolLayer))]
         )
-        for layer in self.layers:
+        for number, layer in enumerate(self.layers):
             if not isinstance(layer, OrPoolLayer) and layer.weight.size:
                 reach = np.abs(layer.weight.reshape(len(layer.weight), -1).astype(np.float64)).sum(1)
+                reach = reach * (self.input_top if number == 0 else 1)
                 bound = max(bound, float((2 * (reach + np.abs(layer.threshold))).max()))
         return bound
 
@@ -207,13 +241,11 @@ class ThresholdNetwork:
         """Write an NPZ: a JSON description and the arrays ``weight<n>`` and ``threshold<n>``, n from 1."""
         kinds = {cls: kind for kind, cls in KINDS.items()}
         description = {
-            "format": "steep threshold network 1",
+            "format": "steep threshold network 2",
             "input_shape": list(self.input_shape),
+            "input_top": self.input_top,
             "neuron": {"fires": "sum > threshold", "leak": 1, "reset": 0, "delay": 1},
-            "layers": [
-                {"kind": kinds[type(layer)]} | ({"size": list(layer.size)} if isinstance(layer, OrPoolLayer) else {})
-                for layer in self.layers
-            ],
+            "layers": [{"kind": kinds[type(layer)]} | _geometry(layer) for layer in self.layers],
         }
         arrays = {"description": np.frombuffer(json.dumps(description, sort_keys=True).encode(), np.uint8)}
         for number, layer in enumerate(self.layers, 1):
@@ -227,12 +259,7 @@ class ThresholdNetwork:
         arrays = read_npz(path, ("description",))
         try:
             description = json.loads(arrays["description"].tobytes())
-            layers = tuple(
-                OrPoolLayer(tuple(spec["size"]))
-                if spec["kind"] == "orpool"
-                else KINDS[spec["kind"]](arrays[f"weight{number}"], arrays[f"threshold{number}"])
-                for number, spec in enumerate(description["layers"], 1)
-            )
-            return cls(tuple(description["input_shape"]), layers)
+            layers = tuple(_layer(spec, arrays, number) for number, spec in enumerate(description["layers"], 1))
+            return cls(tuple(description["input_shape"]), layers, description["input_top"])
         except (KeyError, TypeError, ValueError) as error:
             raise SteepError(f"{path}: not a threshold network of this version; delete it and run again") from error

@@ -1,0 +1,81 @@
+"""Readouts: how the class of a frame is read from spikes.
+
+``potential``  the class of the largest potential of the output layer, computed outside the network.
+``wta``        a spiking winner-take-all: the network itself ends in one spike, that of the winning class.
+``spikes``     an N-hot population code (Whetstone, Severa et al., 2019): a layer of units of which each class should
+               make N fire; the class whose units fire most, of equals the lowest.
+
+The last two are threshold layers in place of the output layer. They hang on the spikes of the last hidden layer, so
+they are networks of their own, whose frames are those spikes: units keep nothing from step to step, and a network cut
+between two layers computes what it computed whole.
+
+*Winner-take-all.* One comparator for each pair of classes a < b fires when a's potential is at least b's: its weights
+are a's minus b's, its threshold is theirs minus 1/2, so that a tie goes to the lower class. A winner unit for each
+class is excited by the comparators it wins when they fire and laterally inhibited by those it loses when they fire; it
+fires when it wins all. It is the largest potential, ties and all, in two steps and still one frame a step. A race, in
+which potentials of some thousands count down to the first spike, would take thousands of steps a frame.
+"""
+
+from itertools import combinations
+
+import numpy as np
+
+from steep.errors import SteepError
+from steep.spikes import Spikes
+from steep.threshold.network import DenseLayer, ThresholdNetwork
+
+READOUTS = ("potential", "spikes", "wta")
+
+
+def last_hidden(network: ThresholdNetwork, spikes: Spikes) -> np.ndarray:
+    """Return the spikes of the layer before the output as frames for a readout, uint8 (frames, 1, 1, units)."""
+    if len(spikes.layers) < 2:
+        raise SteepError("a network of one layer has no hidden layer for a readout to hang on; use readout potential")
+    hidden = spikes.layers[-2]
+    if hidden.shape[1] != network.sizes[0]:
+        raise SteepError(f"the readout takes {network.sizes[0]} units, the last hidden layer has {hidden.shape[1]}")
+    return hidden.astype(np.uint8).reshape(len(hidden), 1, 1, -1)
+
+
+def winner_take_all(network: ThresholdNetwork) -> ThresholdNetwork:
+    """Return the winner-take-all of a network's output layer: comparators, then winners."""
+    output = network.layers[-1]
+    if not isinstance(output, DenseLayer):
+        raise SteepError("the last layer is not dense; a winner-take-all needs an output layer")
+    classes, inputs = output.weight.shape
+    pairs = np.array(list(combinations(range(classes), 2)), np.int64).reshape(-1, 2)
+    weight = output.weight[pairs[:, 0]] - output.weight[pairs[:, 1]]
+    comparators = DenseLayer(weight, output.threshold[pairs[:, 0]] - output.threshold[pairs[:, 1]] - 0.5)
+    inhibition = np.zeros((classes, len(pairs)), np.int32)
+    inhibition[pairs[:, 0], np.arange(len(pairs))] = 1
+    inhibition[pairs[:, 1], np.arange(len(pairs))] = -1
+    winners = DenseLayer(inhibition, classes - 1.5 - np.arange(classes))
+    return ThresholdNetwork((1, 1, inputs), (comparators, winners))
+
+
+def attach(network: ThresholdNetwork, readout: ThresholdNetwork) -> ThresholdNetwork:
+    """Return the whole network with a readout in place of its output layer."""
+    return ThresholdNetwork(network.input_shape, (*network.layers[:-1], *readout.layers), network.input_top)
+
+
+def winners(spikes: Spikes) -> np.ndarray:
+    """Return the class of each frame from the spikes of a winner-take-all, int64 (frames,); SteepError unless exactly
+    one unit fired."""
+    fired = spikes.layers[-1]
+    count = fired.sum(axis=1)
+    if (count != 1).any():
+        frame = int(np.argmax(count != 1))
+        raise SteepError(
+            f"winner-take-all: {count[frame]} units fired in frame {frame}; this is a bug, please report it"
+        )
+    return fired.argmax(axis=1)
+
+
+def key_of(tensors: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the key of a trained population code (`steep.population`), bool (classes, units)."""
+    return tensors["output.weight"] > 0
+
+
+def decode(spikes: Spikes, key: np.ndarray) -> np.ndarray:
+    """Return the class whose units fired most, of equals the lowest, int64 (frames,); `key` bool (classes, units)."""
+    return (spikes.layers[-1].astype(np.int64) @ key.astype(np.int64).T).argmax(axis=1)

@@ -1,0 +1,70 @@
+"""Readouts: the winner-take-all is the largest potential, ties and all, in every simulator; codes decode."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from random_networks import frames_for, threshold_networks
+
+from steep.errors import SteepError
+from steep.simulators import BACKENDS, simulator
+from steep.spikes import Spikes
+from steep.threshold.network import DenseLayer, ThresholdNetwork
+from steep.threshold.readouts import attach, decode, last_hidden, winner_take_all, winners
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@settings(max_examples=25, deadline=None)
+@given(network=threshold_networks(), seed=st.integers(0, 1000))
+def test_the_winner_has_the_largest_potential(backend: str, network: ThresholdNetwork, seed: int) -> None:
+    """Small integer weights: ties are frequent. Compiled output thresholds are half-integers."""
+    output = replace(network.layers[-1], threshold=np.floor(network.layers[-1].threshold) + 0.5)
+    network = ThresholdNetwork(network.input_shape, (*network.layers[:-1], output), network.input_top)
+    assume(len(output.weight) > 1)
+    frames = frames_for(network, seed)
+    expected = simulator("torch")(network, frames).classes()
+    whole = simulator(backend)(attach(network, winner_take_all(network)), frames)
+    assert np.array_equal(winners(whole), expected)
+
+
+@settings(max_examples=40, deadline=None)
+@given(network=threshold_networks(), seed=st.integers(0, 1000))
+def test_a_network_cut_before_its_readout_computes_what_it_did_whole(network: ThresholdNetwork, seed: int) -> None:
+    assume(len(network.layers) > 1 and len(network.layers[-1].weight) > 1)
+    frames, circuit = frames_for(network, seed), winner_take_all(network)
+    spikes = simulator("torch")(network, frames)
+    for backend in ("torch", "stpu"):
+        cut = simulator(backend)(circuit, last_hidden(circuit, spikes))
+        whole = simulator(backend)(attach(network, circuit), frames)
+        assert all(np.array_equal(a, b) for a, b in zip(cut.layers, whole.layers[-2:], strict=True))
+
+
+def test_ties_go_to_the_lowest_class() -> None:
+    weight = np.array([[1, 0], [1, 1], [0, 2]], np.int32)
+    circuit = winner_take_all(ThresholdNetwork((1, 1, 2), (DenseLayer(weight, np.full(3, 0.5)),)))
+    frames = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], np.uint8).reshape(4, 1, 1, 2)
+    assert winners(simulator("torch")(circuit, frames)).tolist() == [0, 0, 2, 1]
+
+
+def test_no_winner_or_two_is_an_error() -> None:
+    for fired in ([0, 0, 0], [1, 0, 1]):
+        spikes = Spikes((np.array([[0, 1, 0], fired], bool),), np.zeros((2, 3)))
+        with pytest.raises(SteepError, match=f"{sum(fired)} units fired in frame 1"):
+            winners(spikes)
+
+
+def test_decoding_counts_a_class_s_units() -> None:
+    key = np.array([[1, 1, 0, 0, 0], [0, 0, 1, 1, 0], [1, 0, 0, 0, 1]], bool)
+    fired = np.array([[1, 1, 1, 0, 0], [0, 0, 1, 1, 1], [0, 0, 0, 0, 0], [0, 0, 0, 1, 1], [1, 0, 0, 0, 1]], bool)
+    assert decode(Spikes((fired,), np.zeros((5, 5))), key).tolist() == [0, 1, 0, 1, 2]
+
+
+def test_a_readout_of_other_size_is_refused() -> None:
+    circuit = ThresholdNetwork((1, 1, 4), (DenseLayer(np.ones((2, 4), np.int32), np.full(2, 0.5)),))
+    spikes = Spikes((np.zeros((3, 5), bool), np.zeros((3, 2), bool)), np.zeros((3, 2)))
+    with pytest.raises(SteepError, match="takes 4 units, the last hidden layer has 5"):
+        last_hidden(circuit, spikes)
+    with pytest.raises(SteepError, match="no hidden layer"):
+        last_hidden(circuit, Spikes(spikes.layers[:1], spikes.potential))
