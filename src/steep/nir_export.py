@@ -54,7 +54,11 @@ def _weights(layer: DenseLayer | ConvLayer | OrPoolLayer, before: Shape, biased:
     bias = 0.5 - layer.threshold if biased else np.zeros(len(weight))
     if isinstance(layer, DenseLayer):
         return nir.Affine(weight, bias) if biased else nir.Linear(weight)
-    return nir.Conv2d(before[1:], weight, stride=1, padding=0, dilation=1, groups=1, bias=bias)
+    # NIR pads both sides alike; rows and columns of zero weights bring the kernel back to where it was.
+    grown = [(max(b - a, 0), max(a - b, 0)) for a, b in layer.padding]
+    weight = np.pad(weight, ((0, 0), (0, 0), *grown))
+    padding = max(layer.padding[0]), max(layer.padding[1])
+    return nir.Conv2d(before[1:], weight, stride=layer.stride, padding=padding, dilation=1, groups=1, bias=bias)
 
 
 def write_graph(path: Path | str, network: ThresholdNetwork, form: str) -> None:
@@ -112,8 +116,11 @@ def run_graph(graph: nir.NIRGraph, frames: np.ndarray) -> dict[str, np.ndarray]:
                 x = x @ weight.T
             case nir.Affine(weight=weight, bias=bias):
                 x = x @ weight.T + bias
-            case nir.Conv2d(weight=weight, bias=bias):
+            case nir.Conv2d(weight=weight, bias=bias, stride=stride, padding=padding):
+                (down, right), (high, wide) = np.broadcast_to(stride, 2), np.broadcast_to(padding, 2)
+                x = np.pad(x, ((0, 0), (0, 0), (high, high), (wide, wide)))
                 windows = np.lib.stride_tricks.sliding_window_view(x, weight.shape[2:], axis=(2, 3))
+                windows = windows[:, :, ::down, ::right]
                 x = np.einsum("nchwij,fcij->nfhw", windows, weight) + bias[:, None, None]
             case nir.SumPool2d(kernel_size=size):
                 height, width = (x.shape[axis] // size[axis - 2] for axis in (2, 3))

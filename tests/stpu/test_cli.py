@@ -59,7 +59,7 @@ def test_a_trained_network_as_a_text_model_fires_as_it_does_here(tmp_path: Path)
         DenseLayer(rng.integers(-9, 10, (4, 12), dtype=np.int32), rng.integers(-9, 10, 4) + 0.5),
     )
     network = ThresholdNetwork((1, 6, 6), layers)
-    frames = Frames((rng.random((9, 1, 6, 6)) < 0.3).astype(np.uint8), np.zeros(9, np.uint8), 4)
+    frames = Frames((rng.random((9, 1, 6, 6)) < 0.3).astype(np.uint8), np.zeros(9, np.uint8), 4, full_scale=1)
     network.save(tmp_path / "threshold.npz")
     frames.save(tmp_path / "frames.npz")
     paths = ["--network", str(tmp_path / "threshold.npz"), "--frames", str(tmp_path / "frames.npz")]

@@ -38,7 +38,8 @@ def test_every_layer_fires_as_the_threshold_network(
 def test_with_the_clock_nothing_fires_without_a_frame(network: ThresholdNetwork, seed: int) -> None:
     layout = from_threshold_network(network, clock=True)
     assert (layout.network.threshold[layout.first[1] :] >= 0).all()
-    assert (layout.clock is None) == (layout.spontaneous == 0)
+    injected = 0 if layout.injection is None else np.count_nonzero(layout.injection.lift)
+    assert (layout.clock is None) == (layout.spontaneous == injected)
     assert np.array_equal(layout.network.weight, np.rint(layout.network.weight))
     empty = np.zeros(0, np.int64)
     quiet = Stimulus(empty, empty, empty, empty, np.zeros(0))
@@ -46,6 +47,30 @@ def test_with_the_clock_nothing_fires_without_a_frame(network: ThresholdNetwork,
     without = from_threshold_network(network)
     spontaneous = sum(int((theta < 0).sum()) for _, theta in network.connections())
     assert without.spontaneous == layout.spontaneous == spontaneous
+
+
+def test_currents_are_injected_and_take_no_neurons() -> None:
+    """Worked out by hand: 3 * 200 - 1 * 100 and 2 * 200 + 0 * 100 arrive one step after the frame; the second unit's
+    threshold of -0.5 is lifted to 0.5 by 1 for every frame."""
+    network = ThresholdNetwork(
+        (1, 1, 2),
+        (
+            DenseLayer(np.array([[3, -1], [2, 0]], np.int32), np.array([499.5, -0.5])),
+            DenseLayer(np.ones((1, 2), np.int32), np.array([1.5])),
+        ),
+        input_top=255,
+    )
+    layout = from_threshold_network(network, clock=True)
+    assert layout.network.count == 3 and layout.clock is None and layout.spontaneous == 1
+    frames = np.array([[200, 100], [0, 0], [200, 101]], np.uint8)
+    stimulus, steps = stimulus_of(layout, frames, spacing=2)
+    assert stimulus.injected_step.tolist() == [1, 1, 3, 3, 5, 5]
+    assert stimulus.injected.tolist() == [500, 401, 0, 1, 499, 401]
+    for simulate in (reference.simulate, brian2_stpu.simulate):
+        found = simulate(layout.network, stimulus, steps, np.array([2]))
+        assert found.step[found.neuron == 0].tolist() == [1]  # 499 does not exceed 499.5
+        assert found.step[found.neuron == 1].tolist() == [1, 3, 5]
+        assert found.step[found.neuron == 2].tolist() == [2]
 
 
 def test_connections_that_skip_layers_are_balanced_by_delays() -> None:

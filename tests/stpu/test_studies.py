@@ -7,7 +7,7 @@ from steep.frames import Frames
 from steep.simulators import simulator
 from steep.stpu.layout import from_threshold_network
 from steep.stpu.reference import Faults
-from steep.stpu.studies import classify, fault_study, first, leak_study
+from steep.stpu.studies import classify, fault_study, leak_study
 from steep.stpu.table import stpu_table, stpu_view
 from steep.threshold.network import DenseLayer, ThresholdNetwork
 
@@ -30,7 +30,7 @@ def network() -> ThresholdNetwork:
 def frames(network: ThresholdNetwork) -> Frames:
     """Return frames labelled with what the undisturbed network says, so that 100% is the undisturbed accuracy."""
     values = (np.random.default_rng(2).random((60, 1, 4, 4)) < 0.5).astype(np.uint8)
-    return Frames(values, simulator("torch")(network, values).classes().astype(np.uint8), 3)
+    return Frames(values, simulator("torch")(network, values).classes().astype(np.uint8), 3, full_scale=1)
 
 
 def test_undisturbed_settings_change_nothing(network: ThresholdNetwork, frames: Frames) -> None:
@@ -57,17 +57,13 @@ def test_faults_are_repeatable(network: ThresholdNetwork, frames: Frames) -> Non
     assert one == two != other
 
 
-def test_first(frames: Frames) -> None:
-    assert len(first(frames, 7)) == 7 and len(first(frames, 1000)) == 60
-
-
 def test_the_table_says_what_fits_and_why_not(network: ThresholdNetwork) -> None:
     layout = from_threshold_network(network, clock=True)
-    table = stpu_table({"here": layout}, LIMITS)
+    table = stpu_table({("here", "potential"): layout}, LIMITS)
     row = table.iloc[0]
     assert row["neurons"] == 16 + 10 + 8 + 3 + (layout.clock is not None)
     assert row["fits"] and row["latency"] == 3 and row["steps_per_frame"] == 1
     view = stpu_view(table).iloc[0]
     assert view["Neurons"] == f"{row['neurons']} of 40*" and view["Buffer slots"].endswith("of 4")
-    small = stpu_table({"here": layout}, {"neurons": {"limit": 20, "assumed": True}}).iloc[0]
+    small = stpu_table({("here", "potential"): layout}, {"neurons": {"limit": 20, "assumed": True}}).iloc[0]
     assert not small["fits"] and "the unit has 20" in small["why_not"]

@@ -6,6 +6,7 @@ A neuron of the network is a LIF neuron with a constant input current,
 
 whose time constant is short against the step, tau = dt / 1000: from one step to the next it forgets everything
 (exp(-1000) is 0 in float64) and returns to -theta, on which the spikes that arrive within the step add their weights.
+Where frames are currents, an input delivers its value times the weight of the synapse.
 Frames enter one per step, so layer l works on the frame that entered l steps before it, and N frames through L layers
 take N + L steps.
 """
@@ -18,6 +19,7 @@ from brian2 import (
     SpikeMonitor,
     StateMonitor,
     Synapses,
+    TimedArray,
     defaultclock,
     ms,
     prefs,
@@ -33,15 +35,29 @@ SCHEDULE = ["start", "thresholds", "resets", "groups", "synapses", "end"]
 STEP = 1 * ms
 
 
+def inputs(network: ThresholdNetwork, frames: np.ndarray) -> SpikeGeneratorGroup | NeuronGroup:
+    """Return the input layer, which presents row f of `frames` uint8 (frames, inputs) at step f."""
+    if network.input_top == 1:
+        step, pixel = np.nonzero(frames)
+        return SpikeGeneratorGroup(network.sizes[0], pixel, step * STEP, sorted=True)
+    current = TimedArray(frames.astype(np.float64), dt=STEP)
+    # Nothing to reset: x is set anew at every step. Brian2 warns where there is no reset at all.
+    group = NeuronGroup(network.sizes[0], "x : 1", threshold="x > 0", reset="x = x", namespace={"current": current})
+    group.run_regularly("x = current(t, i)", when="start")
+    return group
+
+
 def simulate(network: ThresholdNetwork, frames: np.ndarray) -> Spikes:
-    """Run the network on frames uint8 (frames, channels, height, width) of zeros and ones."""
+    """Run the network on frames uint8 (frames, channels, height, width) of spikes or currents."""
     start_scope()
     prefs.codegen.target = "numpy"
     prefs.core.default_float_dtype = np.float64  # sums up to 2^53 are exact; Brian2's preferences outlive a simulation
     defaultclock.dt = STEP
     count = len(frames)
-    step, pixel = np.nonzero(frames.reshape(count, -1))
-    source = SpikeGeneratorGroup(network.sizes[0], pixel, step * STEP, sorted=True)
+    source, arrival = (
+        inputs(network, frames.reshape(count, -1)),
+        "v_post += w" if network.input_top == 1 else "v_post += w * x_pre",
+    )
     run = Network(source)
     run.schedule = SCHEDULE
     monitors = []
@@ -57,7 +73,7 @@ def simulate(network: ThresholdNetwork, frames: np.ndarray) -> Spikes:
         )
         neurons.I = -thresholds
         neurons.v = -thresholds
-        connections = Synapses(source, neurons, "w : 1 (constant)", on_pre="v_post += w")
+        connections = Synapses(source, neurons, "w : 1 (constant)", on_pre=arrival)
         if len(synapses.weight):
             connections.connect(i=synapses.source, j=synapses.target)
             connections.w = synapses.weight
@@ -65,7 +81,7 @@ def simulate(network: ThresholdNetwork, frames: np.ndarray) -> Spikes:
         monitor = SpikeMonitor(neurons)
         monitors.append(monitor)
         run.add(neurons, monitor)
-        source = neurons
+        source, arrival = neurons, "v_post += w"
     # Potentials are read where the threshold reads them: arrivals in, nothing reset.
     potentials = StateMonitor(source, "v", record=True, when="before_thresholds")
     run.add(potentials)

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from steep.frames import Frames
 from steep.spikes import Spikes
 from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork
 
@@ -12,7 +13,7 @@ BATCH = 500
 
 
 def potential(layer: ThresholdLayer, x: Tensor) -> Tensor:
-    """Return each unit's weighted sum minus its threshold for spikes `x` (frames, ...)."""
+    """Return each unit's weighted sum minus its threshold for spikes or currents `x` (frames, ...)."""
     if isinstance(layer, OrPoolLayer):
         return functional.max_pool2d(x, layer.size) - 0.5
     weight, threshold = (torch.from_numpy(array).to(x.dtype) for array in (layer.weight, layer.threshold))
@@ -20,11 +21,19 @@ def potential(layer: ThresholdLayer, x: Tensor) -> Tensor:
         case DenseLayer():
             return functional.linear(x.flatten(1), weight) - threshold
         case ConvLayer():
-            return functional.conv2d(x, weight) - threshold[:, None, None]
+            (above, below), (left, right) = layer.padding
+            padded = functional.pad(x, (left, right, above, below))
+            return functional.conv2d(padded, weight, stride=layer.stride) - threshold[:, None, None]
+
+
+def last_hidden_frames(network: ThresholdNetwork, frames: Frames) -> Frames:
+    """Return the spikes of the layer before the output layer as frames (frames, 1, 1, units), with the labels."""
+    spikes = simulate(network, frames.values).layers[-2].astype(np.uint8)
+    return Frames(spikes.reshape(len(spikes), 1, 1, -1), frames.labels, frames.classes, full_scale=1)
 
 
 def simulate(network: ThresholdNetwork, frames: np.ndarray) -> Spikes:
-    """Run the network on frames uint8 (frames, channels, height, width).
+    """Run the network on frames uint8 (frames, channels, height, width) of spikes or currents.
 
     The dtype is one in which every sum is exact (`ThresholdNetwork.float_dtype`), so the order of summation does not
     matter.

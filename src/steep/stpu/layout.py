@@ -9,9 +9,13 @@ when nothing arrives, in every step without a frame (at 0 it does not: firing is
 with the *clock*, handled exactly: the clock is one more input neuron that spikes when a frame enters; a synapse from
 it, with the unit's depth as its delay, brings what lifts the threshold above 0. During a frame nothing changes;
 without one, the unit is silent.
+
+*Currents.* Frames of currents need no input neurons: what they inject into a unit of the first layer, the sum of
+weights times values, is written into its buffer from outside, at the step at which spikes would have arrived. What the
+clock would bring to such a unit is injected as well.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,6 +34,15 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Injection:
+    """How a frame of currents becomes what is injected into the units of population 1: ``synapses`` from its values to
+    the units, and ``lift`` float64 (units,), added for every frame."""
+
+    synapses: Synapses
+    lift: np.ndarray
+
+
+@dataclass(frozen=True)
 class Layout:
     """A network on the STPU and where its populations lie.
 
@@ -40,6 +53,7 @@ class Layout:
     depth : int64 (populations,), steps from the input.
     clock : neuron, or None.
     spontaneous : number of units with a threshold below 0.
+    injection : for frames of currents; None for spikes.
 
     """
 
@@ -48,6 +62,7 @@ class Layout:
     depth: np.ndarray
     clock: int | None
     spontaneous: int
+    injection: Injection | None = None
 
     def neurons(self, population: int) -> np.ndarray:
         """Return the neurons of a population, int64."""
@@ -73,6 +88,12 @@ def depths(populations: int, links: list[Link]) -> np.ndarray:
             f"population {int(np.argmin(depth))} is not reached from the input; connect it or leave it out"
         )
     return depth
+
+
+def raise_thresholds(threshold: np.ndarray) -> np.ndarray:
+    """Return thresholds with those below 0 raised to the smallest positive number that is a whole number away, so that
+    integer weights stay integers."""
+    return np.where(threshold < 0, np.where(threshold % 1 == 0, 1.0, 0.5), threshold)
 
 
 def lay_out(thresholds: list[np.ndarray], links: list[Link], clock: bool = False, leak: float = 1.0) -> Layout:
@@ -101,8 +122,7 @@ def lay_out(thresholds: list[np.ndarray], links: list[Link], clock: bool = False
     clock_neuron = None
     if clock and len(spontaneous):
         clock_neuron = len(threshold)
-        # To the smallest positive threshold that is a whole number away: weights stay integers.
-        raised = np.where(threshold[spontaneous] % 1 == 0, 1.0, 0.5)
+        raised = raise_thresholds(threshold[spontaneous])
         lift = raised - threshold[spontaneous]
         parts.append(Synapses(np.full(len(spontaneous), clock_neuron), spontaneous, lift))
         delays.append(np.repeat(depth, np.diff(first))[spontaneous])
@@ -132,7 +152,14 @@ def from_threshold_network(network: ThresholdNetwork, clock: bool = False, leak:
     for number, (synapses, theta) in enumerate(network.connections()):
         thresholds.append(theta)
         links.append(Link(number, number + 1, synapses))
-    return lay_out(thresholds, links, clock, leak)
+    if network.input_top == 1:
+        return lay_out(thresholds, links, clock, leak)
+    # The input has no neurons; a link without synapses keeps the first layer one step behind it.
+    raised = raise_thresholds(thresholds[1]) if clock else thresholds[1]
+    injection = Injection(links[0].synapses, raised - thresholds[1])
+    layout = lay_out([np.zeros(0), raised, *thresholds[2:]], [Link(0, 1, join([])), *links[1:]], clock, leak)
+    lifted = np.count_nonzero(injection.lift)
+    return replace(layout, injection=injection, spontaneous=layout.spontaneous + lifted)
 
 
 @dataclass(frozen=True)

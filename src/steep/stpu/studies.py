@@ -1,33 +1,35 @@
 """Studies on the STPU model: what leak, frames that follow each other closely, and faults do to a network."""
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from steep.frames import Frames
 from steep.stpu.layout import Layout, from_threshold_network
-from steep.stpu.network import Stimulus
+from steep.stpu.network import Stimulus, no_injection
 from steep.stpu.reference import Faults, simulate
 from steep.threshold.network import ThresholdNetwork
 
 
-def first(frames: Frames, count: int) -> Frames:
-    """Return the first `count` frames, all where there are fewer."""
-    return Frames(frames.values[:count], frames.labels[:count], frames.classes)
-
-
 def stimulus_of(layout: Layout, frames: np.ndarray, spacing: int = 1) -> tuple[Stimulus, int]:
-    """Return frames as input spikes, one frame every `spacing` steps, and the number of steps until the last one has
-    left.
+    """Return frames as input spikes or injected currents, one frame every `spacing` steps, and the number of steps
+    until the last one has left.
 
     The clock neuron, if the layout has one, spikes with every frame.
     """
     count = len(frames)
-    inputs = layout.neurons(0)
-    raster = frames.reshape(count, -1)
+    inputs, values = layout.neurons(0), frames.reshape(count, -1)
+    raster = values if layout.injection is None else values[:, :0]
     if layout.clock is not None:
         inputs, raster = np.append(inputs, layout.clock), np.column_stack([raster, np.ones(count, raster.dtype)])
     step, column = np.nonzero(raster)
-    silent = np.zeros(0, np.int64)
-    stimulus = Stimulus(step * spacing, inputs[column], silent, silent, np.zeros(0))
+    injected = no_injection()
+    if layout.injection is not None:
+        units, weights = layout.neurons(1), layout.injection.synapses
+        matrix = csr_array((weights.weight, (weights.target, weights.source)), (len(units), values.shape[1]))
+        current = (matrix @ values.T.astype(np.int64)).T + layout.injection.lift
+        arrival = np.repeat(np.arange(count) * spacing + int(layout.depth[1]), len(units))
+        injected = arrival, np.tile(units, count), current.ravel()
+    stimulus = Stimulus(step * spacing, inputs[column], *injected)
     return stimulus, (count - 1) * spacing + int(layout.depth.max()) + 1
 
 
@@ -37,7 +39,7 @@ def classify(layout: Layout, frames: np.ndarray, spacing: int = 1, faults: Fault
     Parameters
     ----------
     layout : a network whose last population is the output.
-    frames : uint8 (frames, ...) of zeros and ones.
+    frames : uint8 (frames, ...) of spikes or currents.
     spacing : steps from one frame to the next.
     faults : what goes wrong, if anything.
 

@@ -8,7 +8,8 @@ from steep.stpu.rules import check
 NOTE = (
     "Used of limit; * marks a limit that is assumed, not read in a source. The clock, one input neuron, is counted "
     "where units have a negative threshold: it keeps them silent while there is no frame, and its weights count as "
-    "weights. Latency: steps from the entry of a frame to its class; a new frame may enter at every step."
+    "weights. Inputs that are currents take no neurons and no synapses: what they add to a unit of the first layer is "
+    "injected. Latency: steps from the entry of a frame to its class; a new frame may enter at every step."
 )
 TITLES = {
     "neurons": "Neurons",
@@ -19,13 +20,15 @@ TITLES = {
 }
 
 
-def stpu_table(layouts: dict[str, Layout], limits: dict[str, dict]) -> pd.DataFrame:
-    """Return one row per network: what it uses of each limit, whether it fits, and its timing in steps."""
+def stpu_table(layouts: dict[tuple[str, str], Layout], limits: dict[str, dict]) -> pd.DataFrame:
+    """Return one row per network, by experiment and readout: what it uses of each limit, whether it fits, and its
+    timing in steps."""
     rows = []
-    for name, layout in layouts.items():
+    for (name, readout), layout in layouts.items():
         findings = check(layout.network, limits)
         row: dict[str, object] = {
             "experiment": name,
+            "readout": readout,
             "synapses": len(layout.network.weight),
             "spontaneous": layout.spontaneous,
         }
@@ -45,7 +48,7 @@ def stpu_table(layouts: dict[str, Layout], limits: dict[str, dict]) -> pd.DataFr
 
 def stpu_view(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table as text for people."""
-    view = pd.DataFrame({"Experiment": table["experiment"]})
+    view = pd.DataFrame({"Experiment": table["experiment"], "Readout": table["readout"]})
     for rule, title in TITLES.items():
         if rule in table:
             stars = ["*" if assumed else "" for assumed in table[f"{rule}_assumed"]]
