@@ -8,9 +8,18 @@ import pandas as pd
 import pytest
 
 from steep.analysis.costs import cost_table, cost_view
-from steep.analysis.render import to_html, to_markdown
+from steep.analysis.render import between_marks, to_html, to_markdown
 from steep.analysis.statistics import interval
-from steep.analysis.tables import accuracy_table, number, talk_table, talk_view, view_note
+from steep.analysis.tables import (
+    accuracy_table,
+    margin_table,
+    margin_view,
+    number,
+    talk_table,
+    talk_view,
+    view_note,
+)
+from steep.errors import SteepError
 
 STUDY = {
     "datasets": {"mnist": {"title": "MNIST"}, "digits": {"title": "Digits"}},
@@ -87,8 +96,14 @@ def test_view_says_what_cannot_be_compared() -> None:
     view = talk_view(table)
     assert view["Talk: original"].tolist() == ["97.3", "–"]
     assert view["Spiking − original"][0].startswith("−1.30\N{NO-BREAK SPACE}±")
-    assert "no comparison is made" in view_note(table)
-    assert "no comparison is made" not in view_note(table.iloc[:1])
+    assert "it reports no such number" in view_note(table)
+    assert "it reports no such number" not in view_note(table.iloc[:1])
+
+
+def test_a_study_that_chooses_says_so() -> None:
+    table = talk_table(STUDY, accuracy_table(scores()))
+    assert "Test frames" in talk_view(table) and "Validation frames" in talk_view(table, "validation")
+    assert view_note(table, "validation").startswith("Validation accuracy in %")
 
 
 def test_numbers() -> None:
@@ -104,6 +119,37 @@ def test_pages_stand_alone_and_escape() -> None:
     assert "http" not in page and "<script" not in page
     markdown = to_markdown(pd.DataFrame({"a|b": ["c|d"]}))
     assert markdown.splitlines()[-1] == "| c\\|d |"
+
+
+def test_text_between_marks_is_replaced_and_nothing_else() -> None:
+    page = "a\n<!-- results -->\nold\n<!-- /results -->\nb <!-- results2 -->"
+    changed = between_marks(page, "new\n\n", "results")
+    assert changed == "a\n<!-- results -->\nnew\n<!-- /results -->\nb <!-- results2 -->"
+    assert between_marks(changed, "new", "results") == changed
+    for broken in ("no marks", "<!-- /results --> <!-- results -->", page + page):
+        with pytest.raises(SteepError, match="write them where the text is to stand"):
+            between_marks(broken, "x", "results")
+
+
+def test_margins_are_means_over_seeds() -> None:
+    rows = [
+        {"experiment": "e", "layer": 1, "units": 5, "frames": 9, "seed": seed}
+        | {"near": near, "decided": 90.0, "flipped": 0.0, "units_near": 2, "units_silent": 0, "units_always": seed}
+        for seed, near in enumerate((1.0, 2.0))
+    ]
+    (row,) = margin_table(pd.DataFrame(rows)).to_dict("records")
+    assert (row["near"], row["units_always"], row["seeds"]) == (1.5, 0.5, 2)
+    assert margin_view(margin_table(pd.DataFrame(rows)))["Near"].tolist() == ["1.50%"]
+
+
+def test_other_readouts_have_columns_of_their_own() -> None:
+    extra = scores()[lambda t: (t["experiment"] == "b") & (t["stage"] == "threshold")]
+    table = talk_table(
+        STUDY, accuracy_table(pd.concat([scores(), extra.assign(readout="wta", accuracy=extra["accuracy"] - 1)]))
+    )
+    assert table.iloc[0]["spiking"] == pytest.approx(97.2) and table.iloc[0]["wta"] == pytest.approx(96.2)
+    assert math.isnan(table.iloc[0]["spikes"]) and math.isnan(table.iloc[1]["wta"])
+    assert talk_view(table)["Readout wta"].tolist()[1] == "–"
 
 
 def test_costs_are_summed_by_rule(tmp_path: Path) -> None:

@@ -7,20 +7,21 @@ import pandas as pd
 import pytest
 import torch
 
-from steep.figures.convergence import binary_fraction, draw, sharpened_sigmoid
+from steep.figures.convergence import binary_fraction, draw, sharpened
 from steep.figures.style import save_figure
-from steep.sharpening.activation import SharpenedSigmoid
+from steep.sharpening.activation import SHAPES, SharpenedActivation
 from steep.sharpening.training import EDGES
 
 
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("sharpness", [0.0, 0.5, 0.9, 1.0])
-def test_the_curve_drawn_is_the_activation_trained(sharpness: float) -> None:
-    module = SharpenedSigmoid(0.4, 2.5)
+def test_the_curve_drawn_is_the_activation_trained(sharpness: float, shape: str) -> None:
+    module = SharpenedActivation(0.4, 2.5, shape=shape)
     module.sharpness = sharpness
     x = np.linspace(-2, 2, 101)
     centre = float(module.centre)
     np.testing.assert_allclose(
-        sharpened_sigmoid(x, centre, 2.5, sharpness), module(torch.from_numpy(x)).numpy(), atol=1e-6
+        sharpened(x, shape, centre, 2.5, sharpness), module(torch.from_numpy(x)).numpy(), atol=1e-6
     )
 
 
@@ -36,6 +37,7 @@ def test_the_same_record_gives_the_same_bytes(tmp_path: Path) -> None:
         **{
             "sharpness": np.repeat(np.array([0, 0.25, 0.5, 1, 1, 1])[:, None], 2, axis=1),
             "slope": np.array([4.0, 2.0]),
+            "shape": np.array("sigmoid"),
         },
     }
     history = pd.DataFrame({"epoch": range(6), "validation_accuracy": [98, 96, 97, 97.5, 98, 98.2]})

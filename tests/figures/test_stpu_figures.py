@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from steep.figures import bits as bits_figure
 from steep.figures import layout as layout_figure
 from steep.figures import leak, responses, robustness
 from steep.figures.style import save_figure, with_interval
@@ -28,7 +29,7 @@ def studies() -> pd.DataFrame:
     return pd.DataFrame(rows).assign(accuracy=lambda frame: 90 + rng.random(len(frame)))
 
 
-BITS = pd.DataFrame({"bits": [2, 2, 8, 8], "seed": [0, 1, 0, 1], "accuracy": [50.0, 60, 98, 99]})
+BITS = pd.DataFrame({"changed": "all", "bits": [2, 2, 8, 8], "seed": [0, 1, 0, 1], "accuracy": [50.0, 60, 98, 99]})
 LIMITS = {"neurons": {"limit": 64, "assumed": True}, "buffer_slots": {"limit": 8, "assumed": True}}
 LAYOUT = from_threshold_network(
     ThresholdNetwork(
@@ -43,6 +44,7 @@ LAYOUT = from_threshold_network(
 RESPONSES = {"steps": 30, "bits": 8, "alpha": 5, "difference": [2, 8]}
 FIGURES = {
     "leak": lambda: leak.draw(studies(), "t"),
+    "bits": lambda: bits_figure.draw(pd.concat([BITS, BITS.assign(changed=1), BITS.assign(changed=2)]), "t"),
     "robustness": lambda: robustness.draw(studies(), BITS, "t"),
     "responses": lambda: responses.draw(RESPONSES),
     "layout": lambda: layout_figure.draw(LAYOUT, LIMITS, "t"),

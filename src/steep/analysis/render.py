@@ -5,6 +5,8 @@ import re
 
 import pandas as pd
 
+from steep.errors import SteepError
+
 STYLE = (
     "body{font:15px/1.45 system-ui,sans-serif;margin:1.5rem;color:#222}table{border-collapse:collapse}"
     "th,td{padding:.35rem .7rem;border-bottom:1px solid #ccc;text-align:left}"
@@ -34,6 +36,21 @@ def to_html(view: pd.DataFrame, title: str, note: str = "") -> str:
 
 def _text(value: object) -> str:
     return f"{value:,.1f}" if isinstance(value, float) else str(value)
+
+
+def between_marks(page: str, text: str, mark: str) -> str:
+    """Return a Markdown page with `text` between ``<!-- mark -->`` and ``<!-- /mark -->``.
+
+    Raises
+    ------
+    SteepError
+        when the page has not exactly one such place.
+
+    """
+    first, last = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+    if page.count(first) != 1 or page.count(last) != 1 or page.index(first) > page.index(last):
+        raise SteepError(f"the page has not one {first} before one {last}; write them where the text is to stand")
+    return page[: page.index(first) + len(first)] + f"\n{text.strip()}\n" + page[page.index(last) :]
 
 
 def to_markdown(view: pd.DataFrame, note: str = "") -> str:

@@ -8,14 +8,15 @@ import pandas as pd
 from steep.errors import SteepError
 from steep.frames import Frames
 from steep.spikes import Spikes
+from steep.threshold.readouts import decode, winners
 
 
-def accuracy_row(stage: str, backend: str, correct: int, frames: int) -> dict[str, object]:
-    """Return one measurement of test accuracy, in percent; readout ``potential``."""
+def accuracy_row(stage: str, backend: str, readout: str, correct: int, frames: int) -> dict[str, object]:
+    """Return one measurement of test accuracy, in percent."""
     return {
         "stage": stage,
         "backend": backend,
-        "readout": "potential",
+        "readout": readout,
         "frames": frames,
         "correct": correct,
         "accuracy": 100 * correct / frames,
@@ -36,15 +37,24 @@ def float_scores(stages: dict[str, str], frames: Frames) -> pd.DataFrame:
         tensors, spec = load_network(path)
         network = sharpened_network(spec) if stage == "sharpened" else DeepNetwork(spec)
         network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
-        classes = logits(network, as_tensor(frames.values)).argmax(1).numpy()
-        rows.append(accuracy_row(stage, "torch", int((classes == frames.labels).sum()), len(frames)))
+        classes = logits(network, as_tensor(frames)).argmax(1).numpy()
+        rows.append(accuracy_row(stage, "torch", "potential", int((classes == frames.labels).sum()), len(frames)))
     return pd.DataFrame(rows)
 
 
-def spike_scores(spikes: dict[str, Spikes], frames: Frames) -> pd.DataFrame:
-    """Return the accuracy of the threshold network, by backend."""
+def classes_of(spikes: Spikes, readout: str, key: np.ndarray | None = None) -> np.ndarray:
+    """Return the class of each frame, int64 (frames,); `key` is the population's, for readout ``spikes``."""
+    if readout == "wta":
+        return winners(spikes)
+    return spikes.classes() if key is None else decode(spikes, key)
+
+
+def spike_scores(
+    spikes: dict[str, Spikes], frames: Frames, readout: str = "potential", key: np.ndarray | None = None
+) -> pd.DataFrame:
+    """Return the accuracy of the threshold network with a readout, by backend."""
     rows = [
-        accuracy_row("threshold", name, int((s.classes() == frames.labels).sum()), len(frames))
+        accuracy_row("threshold", name, readout, int((classes_of(s, readout, key) == frames.labels).sum()), len(frames))
         for name, s in spikes.items()
     ]
     return pd.DataFrame(rows)

@@ -26,14 +26,14 @@ def read_tables(files: list[Path]) -> pd.DataFrame:
 def accuracy_table(scores: pd.DataFrame) -> pd.DataFrame:
     """Return the tidy table of every accuracy, one measurement a row, in a fixed order."""
     order = pd.Categorical(scores["stage"], STAGES, ordered=True)
-    return scores.assign(order=order).sort_values(["experiment", "order", "backend", "seed"], kind="stable")[
+    return scores.assign(order=order).sort_values(["experiment", "order", "readout", "backend", "seed"], kind="stable")[
         list(ACCURACY_COLUMNS)
     ]
 
 
 def backend_table(comparisons: pd.DataFrame) -> pd.DataFrame:
     """Return how many values of each layer were compared over all seeds, and how many differ."""
-    keys = ["experiment", "reference", "backend", "layer", "quantity"]
+    keys = ["experiment", "readout", "reference", "backend", "layer", "quantity"]
     table = comparisons.groupby(keys, sort=True).agg(
         seeds=("seed", "nunique"), values=("values", "sum"), differing=("differing", "sum")
     )
@@ -51,6 +51,7 @@ def backend_view(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Experiment": table["experiment"],
+            "Readout": table["readout"],
             "Backend": table["backend"],
             "against": table["reference"],
             "Layer": table["layer"],
@@ -62,24 +63,57 @@ def backend_view(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+MARGINS_NOTE = (
+    "Validation frames, mean over seeds. Rounding weights to integers puts each sum off by a random amount. Near: "
+    "share of unit-frames within one root mean square of that amount of their threshold. Decided: share which no "
+    "rounding could turn around. Turned: share whose spike is not that of the network with real weights, errors of "
+    "earlier layers included. Units near: near in more than a tenth of the frames."
+)
+
+
+def margin_table(margins: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of `steep.threshold.margins.margin_rows`, mean over seeds."""
+    keys = ["experiment", "layer", "units", "frames"]
+    columns = ["near", "decided", "flipped", "units_near", "units_silent", "units_always"]
+    means = margins.groupby(keys, sort=False)[columns].mean()
+    return means.assign(seeds=margins.groupby(keys, sort=False)["seed"].nunique()).reset_index()
+
+
+def margin_view(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the margins as text for people."""
+    percent = {"near": "Near", "decided": "Decided", "flipped": "Turned"}
+    counts = {"units_near": "Units near", "units_silent": "Units that never fire", "units_always": "that always fire"}
+    return pd.DataFrame(
+        {
+            **{"Experiment": table["experiment"], "Layer": table["layer"], "Units": table["units"]},
+            **{title: [f"{value:.2f}%" for value in table[name]] for name, title in percent.items()},
+            **{title: [f"{value:.1f}" for value in table[name]] for name, title in counts.items()},
+            "Seeds": table["seeds"],
+        }
+    )
+
+
 def talk_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame:
     """Return one row per experiment: the talk's test accuracy beside ours, %, mean and half-width of the 95% interval.
 
     ``original`` is the network with ordinary activations, ``continued`` the same after as many further epochs as
     sharpening takes, ``sharpened`` the network of steps with real weights, ``spiking`` the integer threshold network as
     simulated by every backend of the experiment (they agree, or the study stops). ``loss`` is spiking minus original,
-    ``control_loss`` spiking minus continued, both seed by seed.
+    ``control_loss`` spiking minus continued, both seed by seed. These are read out by ``potential``; ``spikes`` and
+    ``wta`` are the spiking network with the other readouts, where the experiment has them.
     """
     rows = []
     for experiment, entry in config["experiments"].items():
         own = accuracy[accuracy["experiment"] == experiment]
-        stages = {name: group.groupby("seed")["accuracy"].first().sort_index() for name, group in own.groupby("stage")}
+        stages = {
+            name if readout == "potential" else readout: group.groupby("seed")["accuracy"].first().sort_index()
+            for (name, readout), group in own.groupby(["stage", "readout"])
+        }
         row: dict[str, object] = {
             "experiment": experiment,
-            "network": config["networks"][entry["network"]]["title"],
+            "network": entry.get("title", config["networks"][entry["network"]]["title"]),
             "data": config["datasets"][entry["dataset"]]["title"],
             "encoding": entry["encoding"],
-            "readout": "potential",
             "seeds": len(stages["threshold"]),
             "frames": int(own["frames"].iloc[0]),
             **{f"talk_{name}": entry.get("talk", {}).get(name, math.nan) for name in ("original", "spiking")},
@@ -89,12 +123,28 @@ def talk_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame:
             "spiking": stages["threshold"],
             "loss": stages["threshold"] - stages["original"],
             "control_loss": stages["threshold"] - stages["continued"],
+            **{name: stages.get(name) for name in ("spikes", "wta")},
         }
         for name, values in measured.items():
-            row[name], row[f"{name}_ci95"] = interval(values.to_numpy())
+            row[name], row[f"{name}_ci95"] = (math.nan, math.nan) if values is None else interval(values.to_numpy())
         row["backends"] = " ".join(own[own["stage"] == "threshold"]["backend"].unique())
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def compare_view(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a comparison of two runs (`steep.analysis.compare`) as text for people."""
+
+    def column(name: str, sign: bool = False) -> list[str]:
+        return [number(v, ci, sign=sign) for v, ci in zip(table[name], table[f"{name}_ci95"], strict=True)]
+
+    return pd.DataFrame(
+        {
+            **{"Experiment": table["experiment"], "Stage": table["stage"], "Readout": table["readout"]},
+            **{"This run": column("new"), "Reference": column("reference")},
+            **{"Difference": column("difference", sign=True), "Verdict": table["verdict"]},
+        }
+    )
 
 
 def number(value: float, half_width: float = math.nan, digits: int = 2, sign: bool = False) -> str:
@@ -105,8 +155,8 @@ def number(value: float, half_width: float = math.nan, digits: int = 2, sign: bo
     return text if math.isnan(half_width) else f"{text}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{half_width:.{digits}f}"
 
 
-def talk_view(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the talk's table as text for people."""
+def talk_view(table: pd.DataFrame, evaluation: str = "test") -> pd.DataFrame:
+    """Return the talk's table as text for people; `evaluation` says which frames it was measured on."""
 
     def ours(name: str, sign: bool = False) -> list[str]:
         return [number(v, ci, sign=sign) for v, ci in zip(table[name], table[f"{name}_ci95"], strict=True)]
@@ -123,14 +173,16 @@ def talk_view(table: pd.DataFrame) -> pd.DataFrame:
             "Ours: spiking": ours("spiking"),
             "Spiking − original": ours("loss", sign=True),
             "Spiking − trained on": ours("control_loss", sign=True),
+            "Readout spikes": ours("spikes"),
+            "Readout wta": ours("wta"),
             "Seeds": table["seeds"],
-            "Test frames": table["frames"],
+            f"{evaluation.capitalize()} frames": table["frames"],
             "Simulated by": table["backends"].str.replace(" ", ", "),
         }
     )
 
 
-def view_note(table: pd.DataFrame) -> str:
+def view_note(table: pd.DataFrame, evaluation: str = "test") -> str:
     """Return the sentences that stand below the talk's table."""
     spread = (
         100
@@ -138,12 +190,13 @@ def view_note(table: pd.DataFrame) -> str:
         * np.sqrt((p := table["spiking"] / 100) * (1 - p) / table["frames"])
     )
     note = (
-        f"Test accuracy in %, readout potential; ours: mean ± half-width of the {CONFIDENCE:.0%} interval over seeds "
-        "(Student's t), for one split and one test set. That another test set of the same size would give another "
+        f"{evaluation.capitalize()} accuracy in %, readout potential but for the two columns of other readouts; ours: "
+        f"mean ± half-width of the {CONFIDENCE:.0%} interval over seeds (Student's t), for one split and one "
+        f"{evaluation} set. That another {evaluation} set of the same size would give another "
         f"number is not in it: ±{spread.max():.2f} at most (binomial)."
     )
     if (table["seeds"] < 2).any():
         note += " One seed gives no interval."
     if table["talk_original"].isna().any():
-        note += " A dash: the talk reports nothing for these data, so no comparison is made."
+        note += " A dash in the talk's columns: it reports no such number."
     return note

@@ -15,11 +15,12 @@ from steep.figures.style import BLUE, GREY, SEQUENTIAL, VERMILION, plt
 CURVES = 5
 
 
-def sharpened_sigmoid(x: np.ndarray, centre: float, slope: float, sharpness: float) -> np.ndarray:
-    """Return the sharpened sigmoid (`steep.sharpening.activation`) of float64 `x`."""
+def sharpened(x: np.ndarray, shape: str, centre: float, slope: float, sharpness: float) -> np.ndarray:
+    """Return the sharpened activation (`steep.sharpening.activation`) of float64 `x`."""
     if sharpness >= 1:
         return (x > centre).astype(np.float64)
-    return 1 / (1 + np.exp(np.clip(-slope / (1 - sharpness) * (x - centre), -500, 500)))
+    u = slope / (1 - sharpness) * (x - centre)
+    return np.clip(u / 4 + 0.5, 0, 1) if shape == "ramp" else 1 / (1 + np.exp(np.clip(-u, -500, 500)))
 
 
 def binary_fraction(histogram: np.ndarray, edges: np.ndarray) -> np.ndarray:
@@ -93,7 +94,8 @@ def draw(activations: dict[str, np.ndarray], history: pd.DataFrame, title: str) 
         for colour, moment in zip(plt.get_cmap("plasma")(np.linspace(0, 0.85, len(moments))), moments, strict=True):
             value = float(sharpness[moment, layer])
             when = f"epoch {moment}" if moment else "start"
-            right.plot(x, sharpened_sigmoid(x, centre, slope, value), color=colour, label=f"{value:.2f} ({when})")
+            curve = sharpened(x, str(activations["shape"]), centre, slope, value)
+            right.plot(x, curve, color=colour, label=f"{value:.2f} ({when})")
         right.axvline(centre, color=VERMILION, linestyle=":", linewidth=1)
         right.set(title=f"Layer {layer + 1}: activation function", ylabel="activation")
         right.set_xlabel("pre-activation" if layer == layers - 1 else "")

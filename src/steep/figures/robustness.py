@@ -14,7 +14,7 @@ def draw(studies: pd.DataFrame, bits: pd.DataFrame, title: str) -> Figure:
     Parameters
     ----------
     studies : rows of `steep.stpu.studies.fault_study` for several seeds.
-    bits : rows of bits and accuracy, likewise.
+    bits : rows of `steep.threshold.bits.bits_study`, likewise.
     title : heading.
 
     """
@@ -32,7 +32,7 @@ def draw(studies: pd.DataFrame, bits: pd.DataFrame, title: str) -> Figure:
     left.set_xlim(left=0)
     left.set(xlabel="probability", ylabel="validation accuracy, %")
     left.legend(fontsize=8)
-    count, mean, half = with_interval(bits, "bits")
+    count, mean, half = with_interval(bits[bits["changed"] == "all"], "bits")
     right.errorbar(count, mean, half, color=BLUE, marker="o", capsize=3, markersize=5)
     right.set(xlabel="bits of a weight", ylabel="validation accuracy, %", xticks=count)
     for axis in (left, right):
