@@ -9,7 +9,7 @@ export PATH := $(BIN):$(PATH)
 # The CPU build of PyTorch is a tenth of the size of the one PyPI offers on Linux; without that index PyPI's is taken.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: help demo test reproduce benchmark clean lock reference
+.PHONY: help demo test reproduce compare benchmark clean lock reference
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -39,6 +39,9 @@ reproduce: $(READY) ## the paper study; the same as `snakemake --cores all`
 	@cat results/paper/tables/talk.md
 	@echo "The report of the paper study: $(abspath results/paper/report.html)"
 
+compare: $(READY) ## hold the tables of `make reproduce` against those of the reference run, with the intervals
+	@$(BIN)/python -m steep compare-reference --accuracy results/paper/tables/accuracy.csv --reference report/reference/accuracy.csv
+
 clean: ## remove results and Snakemake's notes; keep downloads (data/) and the environment (.venv)
 	rm -rf results .snakemake .pytest_cache .ruff_cache .hypothesis
 
@@ -50,12 +53,18 @@ lock: ## resolve envs/requirements.in anew
 	  $(VENV)-lock/bin/pip freeze | sed 's/+cpu//') > envs/requirements.lock
 	rm -rf $(VENV)-lock
 
-benchmark: $(READY) ## measure what the STPU's implementations cost (minutes); results in results/benchmark
+benchmark: $(READY) ## measure what training and the STPU's implementations cost (half an hour); results in results/benchmark
+	snakemake --cores 1 results/paper/frames/mnist/binarized/train.npz
+	$(BIN)/python -m steep benchmark-training --config config/paper.yaml --train-frames results/paper/frames/mnist/binarized/train.npz \
+	  --epochs 1 --turns 3 --csv results/benchmark/training.csv
 	$(BIN)/python -m steep benchmark-stpu --repetitions 3 --csv results/benchmark/stpu.csv --figure results/benchmark/stpu.svg
 
-reference: ## keep the tables of the paper study and the benchmark in report/reference
+REFERENCE := accuracy.csv talk.csv talk.md backends.csv costs.csv stpu.csv margins.csv study-stpu.csv study-bits.csv provenance.csv
+
+reference: $(READY) ## keep the tables of the paper study and the benchmarks in report/reference, and the talk's table in README.md
 	mkdir -p report/reference
-	cp $(addprefix results/paper/tables/,accuracy.csv talk.csv talk.md backends.csv costs.csv stpu.csv study-stpu.csv study-bits.csv) report/reference/
-	cp results/paper/tables/provenance.csv report/reference/
+	cp $(addprefix results/paper/tables/,$(REFERENCE)) report/reference/
 	cp results/paper/figures/convergence-stpu-dnn-binarized.svg report/reference/
-	for kind in csv svg; do cp results/benchmark/stpu.$$kind report/reference/stpu-cost.$$kind || exit 1; done
+	test ! -e results/benchmark/stpu.csv || cp results/benchmark/stpu.csv report/reference/stpu-cost.csv
+	test ! -e results/benchmark/training.csv || cp results/benchmark/training.csv report/reference/training-cost.csv
+	$(BIN)/python -m steep update-readme --readme README.md --table report/reference/talk.md

@@ -27,9 +27,14 @@ rule all:
         RESULTS / "tables/accuracy.csv",
         expand(
             RESULTS / "tables/{table}.{format}",
-            table=["talk", "backends", "costs", "provenance"],
+            table=["talk", "backends", "margins", "costs", "provenance"],
             format=["csv", "html"],
         ),
         RESULTS / "tables/talk.md",
-        expand(RESULTS / "figures/convergence-{experiment}.svg", experiment=config["experiments"]),
+        RESULTS / "tables/study-bits.csv",
+        expand(
+            RESULTS / "figures/{figure}-{experiment}.svg",
+            figure=["convergence", "bits"],
+            experiment=config["experiments"],
+        ),
         stpu_results(),

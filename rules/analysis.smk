@@ -1,4 +1,4 @@
-# The last evaluation, on test frames, and the tables.
+# The last evaluation, on the test frames (of a study that chooses: on validation frames), and the tables.
 
 
 rule score_network:
@@ -6,7 +6,7 @@ rule score_network:
         original=SEED / "original.safetensors",
         continued=SEED / "continued.safetensors",
         sharpened=SEED / "sharpened.safetensors",
-        frames=frames("test"),
+        frames=frames(EVALUATION),
     output:
         SEED / "scores-network.csv",
     log:
@@ -29,14 +29,15 @@ rule score_network:
 rule compare_backends:
     input:
         unpack(spikes),
-        frames=frames("test"),
+        unpack(population),
+        frames=frames(EVALUATION),
     output:
-        scores=SEED / "scores-threshold.csv",
-        comparison=SEED / "comparison.csv",
+        scores=SEED / "scores-{readout}.csv",
+        comparison=SEED / "comparison-{readout}.csv",
     log:
-        LOGS / "{experiment}/seed-{seed}/compare_backends.log",
+        LOGS / "{experiment}/seed-{seed}/compare_backends-{readout}.log",
     benchmark:
-        BENCHMARKS / "{experiment}/seed-{seed}/compare_backends.tsv"
+        BENCHMARKS / "{experiment}/seed-{seed}/compare_backends-{readout}.tsv"
     conda:
         "../envs/steep.yaml"
     resources:
@@ -44,17 +45,21 @@ rule compare_backends:
         runtime=minutes(10),
     params:
         labels=labels,
-        spikes=lambda wildcards, input: [f"{name}={path}" for name, path in input.items() if name != "frames"],
+        spikes=lambda wildcards, input: [f"{name}={input[name]}" for name in experiment(wildcards)["backends"]],
+        population=lambda wildcards, input: (
+            ["--population", input["population"]] if wildcards.readout == "spikes" else []
+        ),
         code=code("steep.analysis.scores"),
     shell:
         "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, comparison' python -m steep compare-backends --labels {params.labels:q}"
-        " --spikes {params.spikes:q} --frames {input.frames:q} --scores {output.scores:q} --comparison {output.comparison:q} 2>&1 | tee -i {log:q}"
+        " --readout {wildcards.readout} {params.population:q} --spikes {params.spikes:q} --frames {input.frames:q}"
+        " --scores {output.scores:q} --comparison {output.comparison:q} 2>&1 | tee -i {log:q}"
 
 
 rule tabulate_accuracy:
     input:
         per_seed("scores-network.csv"),
-        per_seed("scores-threshold.csv"),
+        per_readout("scores-{readout}.csv"),
     output:
         report(
             RESULTS / "tables/accuracy.csv",
@@ -75,6 +80,92 @@ rule tabulate_accuracy:
         code=code("steep.analysis.tables"),
     shell:
         "STEEP_JOB=tables python -m steep tabulate-accuracy --scores {input:q} --csv {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule study_quantization:
+    input:
+        sharpened=SEED / "sharpened.safetensors",
+        network=SEED / "threshold.npz",
+        frames=frames("validation"),
+    output:
+        bits=SEED / "study-bits.csv",
+        margins=SEED / "study-margins.csv",
+    log:
+        LOGS / "{experiment}/seed-{seed}/study_quantization.log",
+    benchmark:
+        BENCHMARKS / "{experiment}/seed-{seed}/study_quantization.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(3000),
+        runtime=minutes(30),
+    params:
+        labels=labels,
+        quantization=as_json(config["quantization"]),
+        weight_bits=lambda wildcards: as_json(
+            config["recipes"][experiment(wildcards)["recipe"]]["deployment"]["weight_bits"]
+        ),
+        code=code("steep.threshold.compile", "steep.threshold.margins", "steep.checkpoint"),
+    shell:
+        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, quantization' python -m steep study-quantization --labels {params.labels:q}"
+        " --quantization {params.quantization:q} --weight-bits {params.weight_bits:q} --sharpened {input.sharpened:q}"
+        " --network {input.network:q} --frames {input.frames:q} --bits {output.bits:q} --margins {output.margins:q} 2>&1 | tee -i {log:q}"
+
+
+rule join_tables:
+    input:
+        per_studied_seed,
+    output:
+        report(
+            RESULTS / "tables/study-{study}.csv",
+            caption="../report/study.rst",
+            category="Deployment",
+            labels={"table": "Study: {study}", "format": "csv"},
+        ),
+    log:
+        LOGS / "join_studies-{study}.log",
+    benchmark:
+        BENCHMARKS / "join_studies-{study}.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        code=code("steep.analysis.tables"),
+    shell:
+        "STEEP_JOB=tables python -m steep join-tables --tables {input:q} --csv {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule tabulate_margins:
+    input:
+        RESULTS / "tables/study-margins.csv",
+    output:
+        csv=report(
+            RESULTS / "tables/margins.csv",
+            caption="../report/margins.rst",
+            category="Deployment",
+            labels={"table": "Units near their thresholds", "format": "csv"},
+        ),
+        html=report(
+            RESULTS / "tables/margins.html",
+            caption="../report/margins.rst",
+            category="Deployment",
+            labels={"table": "Units near their thresholds", "format": "html"},
+        ),
+    log:
+        LOGS / "tabulate_margins.log",
+    benchmark:
+        BENCHMARKS / "tabulate_margins.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        code=code("steep.analysis.tables", "steep.analysis.render"),
+    shell:
+        "STEEP_JOB=tables python -m steep tabulate-margins --margins {input:q} --csv {output.csv:q} --html {output.html:q} 2>&1 | tee -i {log:q}"
 
 
 rule tabulate_talk:
@@ -106,7 +197,10 @@ rule tabulate_talk:
         mem_mb=megabytes(1000),
         runtime=minutes(10),
     params:
-        study=as_json({key: config[key] for key in ("experiments", "networks", "datasets")}, sort=False),
+        study=as_json(
+            {key: config[key] for key in ("experiments", "networks", "datasets", "evaluation") if key in config},
+            sort=False,
+        ),
         code=code("steep.analysis.tables", "steep.analysis.render"),
     shell:
         "STEEP_JOB=tables python -m steep tabulate-talk --study {params.study:q} --accuracy {input:q}"
@@ -115,7 +209,7 @@ rule tabulate_talk:
 
 rule tabulate_backends:
     input:
-        per_seed("comparison.csv"),
+        per_readout("comparison-{readout}.csv"),
     output:
         csv=report(
             RESULTS / "tables/backends.csv",

@@ -40,7 +40,11 @@ STPU = config.get("stpu", {})
 STUDIED = STPU.get("studies", {}).get("experiments", [])
 # What the studies measure; which experiments they are made of does not change a measurement.
 STUDY_SETTINGS = json.dumps({k: v for k, v in STPU.get("studies", {}).items() if k not in ("experiments", "responses")})
+# The keys of a sharpening recipe that are about sharpness.
+SHARPNESS = ("shape", "schedule", "surrogate_slope")
 SPLITS = ["train", "validation", "test"]
+# The frames of the last evaluation.
+EVALUATION = config.get("evaluation", "test")
 
 
 wildcard_constraints:
@@ -48,7 +52,8 @@ wildcard_constraints:
     dataset="[a-z0-9-]+",
     encoding="[a-z0-9-]+",
     backend="[a-z0-9]+",
-    study="stpu|bits",
+    readout="potential|spikes|wta",
+    study="stpu|bits|margins",
     seed=r"\d+",
 
 
@@ -85,7 +90,7 @@ def recipe(part):
 def continued_recipe(wildcards):
     """The recipe of the control: sharpening's, without what is about sharpness, as JSON."""
     sharpening = config["recipes"][experiment(wildcards)["recipe"]]["sharpening"]
-    return as_json({key: value for key, value in sharpening.items() if key not in ("schedule", "surrogate_slope")})
+    return as_json({key: value for key, value in sharpening.items() if key not in SHARPNESS})
 
 
 def frames(split):
@@ -111,21 +116,29 @@ def titled(wildcards):
     return f"{config['networks'][experiment(wildcards)['network']]['title']}, {wildcards.experiment}"
 
 
-def per_studied_seed(name):
-    """That file of every seed of the experiments studied on the STPU; other wildcards stay."""
-    return [RESULTS / key / f"seed-{seed}" / name for key in STUDIED for seed in config["seeds"]]
+def per_studied_seed(wildcards):
+    """A study's file of every seed, for the STPU's studies of the experiments studied there."""
+    studied = STUDIED if wildcards.study == "stpu" else config["experiments"]
+    name = f"study-{wildcards.study}.csv"
+    return [RESULTS / key / f"seed-{seed}" / name for key in studied for seed in config["seeds"]]
 
 
 def stpu_results():
     """What a study with a part about the STPU ends in."""
     if not STPU:
         return []
-    tables = [RESULTS / f"tables/{name}" for name in ("stpu.csv", "stpu.html", "study-stpu.csv", "study-bits.csv")]
+    tables = [RESULTS / f"tables/{name}" for name in ("stpu.csv", "stpu.html", "study-stpu.csv")]
     figures = expand(
         RESULTS / "figures/{figure}-{experiment}.svg", figure=["leak", "robustness", "layout"], experiment=STUDIED
     )
-    models = ["threshold.exact.nir", "threshold.portable.nir", "stpu-model.txt"]
+    models = ["threshold.exact.nir", "threshold.portable.nir"]
     exports = [RESULTS / name / f"seed-{config['seeds'][0]}" / model for name in STUDIED for model in models]
+    # The text model has spikes as inputs and no currents.
+    exports += [
+        RESULTS / name / f"seed-{config['seeds'][0]}" / "stpu-model.txt"
+        for name in STUDIED
+        if config["encodings"][config["experiments"][name]["encoding"]]["kind"] != "current"
+    ]
     return [*tables, RESULTS / "figures/responses.svg", *figures, *exports]
 
 
@@ -135,8 +148,41 @@ def per_seed(name):
 
 
 def spikes(wildcards):
-    """The spike files of every backend of the experiment, by backend."""
-    return {backend: SEED / f"spikes/{backend}.npz" for backend in experiment(wildcards)["backends"]}
+    """The spike files of every backend of the experiment, by backend, for a readout."""
+    suffix = "" if wildcards.readout == "potential" else f"-{wildcards.readout}"
+    return {backend: SEED / f"spikes/{backend}{suffix}.npz" for backend in experiment(wildcards)["backends"]}
+
+
+def population(wildcards):
+    """The trained population code, where the readout needs one."""
+    return {"population": SEED / "population.safetensors"} if wildcards.readout == "spikes" else {}
+
+
+def readouts(entry):
+    """The readouts of an experiment."""
+    return entry.get("readouts", ["potential"])
+
+
+def per_readout(name):
+    """That file of every experiment, seed and readout of the experiment."""
+    return [
+        str(RESULTS / key / f"seed-{seed}" / name).format(readout=readout)
+        for key, entry in config["experiments"].items()
+        for seed in config["seeds"]
+        for readout in readouts(entry)
+    ]
+
+
+def readout_networks():
+    """The first seed's network of every experiment and its readouts: (experiment, readout, network, readout's network),
+    the last one empty for readout potential."""
+    rows = []
+    for key, entry in config["experiments"].items():
+        folder = RESULTS / key / f"seed-{config['seeds'][0]}"
+        for readout in readouts(entry):
+            circuit = "" if readout == "potential" else str(folder / f"readout-{readout}.npz")
+            rows.append((key, readout, str(folder / "threshold.npz"), circuit))
+    return rows
 
 
 def datasets_used():
@@ -153,13 +199,17 @@ def benchmarks():
         "sharpen_network",
         "compile_network",
         "score_network",
-        "compare_backends",
+        "study_quantization",
     ]
     files = set()
     for name, entry in config["experiments"].items():
         files.add(BENCHMARKS / entry["dataset"] / "fetch_dataset.tsv")
         files.add(BENCHMARKS / entry["dataset"] / entry["encoding"] / "encode_frames.tsv")
         measured = [*rules_per_seed, *(f"simulate_network-{backend}" for backend in entry["backends"])]
-        measured += ["study_stpu", "study_bits"] if name in STUDIED else []
+        measured += [f"compare_backends-{readout}" for readout in readouts(entry)]
+        extra = [readout for readout in readouts(entry) if readout != "potential"]
+        measured += [f"simulate_readout-{backend}-{readout}" for backend in entry["backends"] for readout in extra]
+        measured += ["train_population"] if "spikes" in extra else []
+        measured += ["study_stpu"] if name in STUDIED else []
         files.update(expand(BENCHMARKS / name / "seed-{seed}/{rule}.tsv", seed=config["seeds"], rule=measured))
     return sorted(map(str, files))

@@ -26,58 +26,9 @@ rule study_stpu:
         " --output {output:q} 2>&1 | tee -i {log:q}"
 
 
-rule study_bits:
-    input:
-        sharpened=SEED / "sharpened.safetensors",
-        frames=frames("validation"),
-    output:
-        SEED / "study-bits.csv",
-    log:
-        LOGS / "{experiment}/seed-{seed}/study_bits.log",
-    benchmark:
-        BENCHMARKS / "{experiment}/seed-{seed}/study_bits.tsv"
-    conda:
-        "../envs/steep.yaml"
-    resources:
-        mem_mb=megabytes(2000),
-        runtime=minutes(30),
-    params:
-        labels=labels,
-        studies=STUDY_SETTINGS,
-        code=code("steep.threshold.compile", "steep.checkpoint", "steep.simulators.torch_threshold"),
-    shell:
-        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, bits' python -m steep study-bits --labels {params.labels:q}"
-        " --studies {params.studies:q} --sharpened {input.sharpened:q} --frames {input.frames:q} --output {output:q} 2>&1 | tee -i {log:q}"
-
-
-rule join_tables:
-    input:
-        per_studied_seed("study-{study}.csv"),
-    output:
-        report(
-            RESULTS / "tables/study-{study}.csv",
-            caption="../report/study.rst",
-            category="STPU",
-            labels={"table": "Study: {study}", "format": "csv"},
-        ),
-    log:
-        LOGS / "join_studies-{study}.log",
-    benchmark:
-        BENCHMARKS / "join_studies-{study}.tsv"
-    conda:
-        "../envs/steep.yaml"
-    resources:
-        mem_mb=megabytes(1000),
-        runtime=minutes(10),
-    params:
-        code=code("steep.analysis.tables"),
-    shell:
-        "STEEP_JOB=tables python -m steep join-tables --tables {input:q} --csv {output:q} 2>&1 | tee -i {log:q}"
-
-
 rule tabulate_stpu:
     input:
-        expand(SEED / "threshold.npz", experiment=config["experiments"], seed=config["seeds"][0]),
+        [file for row in readout_networks() for file in row[2:] if file],
     output:
         csv=report(
             RESULTS / "tables/stpu.csv",
@@ -101,11 +52,11 @@ rule tabulate_stpu:
         mem_mb=megabytes(1000),
         runtime=minutes(10),
     params:
-        names=as_json(list(config["experiments"])),
+        networks=as_json(readout_networks(), sort=False),
         limits=as_json(STPU.get("limits", {}), sort=False),
         code=code("steep.stpu.table", "steep.analysis.render"),
     shell:
-        "STEEP_JOB=tables python -m steep tabulate-stpu --names {params.names:q} --limits {params.limits:q} --networks {input:q}"
+        "STEEP_JOB=tables python -m steep tabulate-stpu --networks {params.networks:q} --limits {params.limits:q}"
         " --csv {output.csv:q} --html {output.html:q} 2>&1 | tee -i {log:q}"
 
 

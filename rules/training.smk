@@ -99,8 +99,80 @@ rule compile_network:
         mem_mb=megabytes(1000),
         runtime=minutes(10),
     params:
-        weight_bits=lambda wildcards: config["recipes"][experiment(wildcards)["recipe"]]["deployment"]["weight_bits"],
+        weight_bits=lambda wildcards: as_json(
+            config["recipes"][experiment(wildcards)["recipe"]]["deployment"]["weight_bits"]
+        ),
         code=code("steep.threshold.compile", "steep.checkpoint"),
     shell:
         "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, compilation' python -m steep compile-network"
-        " --sharpened {input:q} --weight-bits {params.weight_bits} --output {output:q} 2>&1 | tee -i {log:q}"
+        " --sharpened {input:q} --weight-bits {params.weight_bits:q} --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule train_population:
+    input:
+        network=SEED / "threshold.npz",
+        train=frames("train"),
+        validation=frames("validation"),
+    output:
+        network=SEED / "population.safetensors",
+        history=SEED / "population.csv",
+    log:
+        LOGS / "{experiment}/seed-{seed}/train_population.log",
+    benchmark:
+        BENCHMARKS / "{experiment}/seed-{seed}/train_population.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=minutes(120),
+    params:
+        recipe=recipe("population"),
+        code=code("steep.population", "steep.simulators.torch_threshold", "steep.checkpoint"),
+    shell:
+        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, population code' python -m steep train-population"
+        " --network {input.network:q} --recipe {params.recipe:q} --seed {wildcards.seed}"
+        " --train {input.train:q} --validation {input.validation:q}"
+        " --output {output.network:q} --history {output.history:q} 2>&1 | tee -i {log:q}"
+
+
+rule compile_population:
+    input:
+        SEED / "population.safetensors",
+    output:
+        SEED / "readout-spikes.npz",
+    log:
+        LOGS / "{experiment}/seed-{seed}/compile_population.log",
+    benchmark:
+        BENCHMARKS / "{experiment}/seed-{seed}/compile_population.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        weight_bits=lambda wildcards: config["recipes"][experiment(wildcards)["recipe"]]["population"]["weight_bits"],
+        code=code("steep.threshold.compile", "steep.checkpoint"),
+    shell:
+        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, compilation' python -m steep compile-population"
+        " --population {input:q} --weight-bits {params.weight_bits} --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule compile_winner_take_all:
+    input:
+        SEED / "threshold.npz",
+    output:
+        SEED / "readout-wta.npz",
+    log:
+        LOGS / "{experiment}/seed-{seed}/compile_winner_take_all.log",
+    benchmark:
+        BENCHMARKS / "{experiment}/seed-{seed}/compile_winner_take_all.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        code=code("steep.threshold.readouts"),
+    shell:
+        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, winner-take-all' python -m steep compile-winner-take-all"
+        " --network {input:q} --output {output:q} 2>&1 | tee -i {log:q}"

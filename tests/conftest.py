@@ -23,4 +23,4 @@ def bars() -> Frames:
     values = (rng.random((240, 1, 6, 6)) < 0.1).astype(np.uint8)
     for value, label in zip(values, labels, strict=True):
         value[0, :, 3 * label : 3 * label + 3] |= (rng.random((6, 3)) < 0.7).astype(np.uint8)
-    return Frames(values, labels, 2)
+    return Frames(values, labels, 2, full_scale=1)

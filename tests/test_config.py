@@ -12,8 +12,10 @@ from steep.datasets import SOURCES
 from steep.encodings import ENCODINGS
 from steep.errors import SteepError
 from steep.networks import ACTIVATIONS
+from steep.sharpening.activation import SHAPES
 from steep.sharpening.schedules import SCHEDULES
 from steep.simulators import BACKENDS
+from steep.threshold.readouts import READOUTS
 from steep.training import OPTIMIZERS
 
 
@@ -22,7 +24,7 @@ def config(root: Path) -> dict:
     return read_config(root / "config" / "test.yaml")
 
 
-@pytest.mark.parametrize("name", ["paper", "demo", "test"])
+@pytest.mark.parametrize("name", ["paper", "encodings", "ablations", "demo", "test"])
 def test_shipped_configs_are_right(root: Path, name: str) -> None:
     config = read_config(root / "config" / f"{name}.yaml")
     check_config(config)
@@ -66,7 +68,22 @@ CASES = [
     (
         "recipes.quick.deployment.weight_bits",
         99,
-        "recipes.quick.deployment.weight_bits: 99 is out of range; write at most 16",
+        "recipes.quick.deployment.weight_bits: 99 is out of range; write one number, 2 to 16, or a list of such",
+    ),
+    (
+        "recipes.quick.deployment.weight_bits",
+        [8, 8],
+        "recipes.quick.deployment.weight_bits: weight_bits has 2 entries for 3 layers with weights",
+    ),
+    (
+        "recipes.quick.population.active",
+        41,
+        "recipes.quick.population.active: 41 of 40 units; write at most as many as there are",
+    ),
+    (
+        "experiments.small-cnn-digits.readouts",
+        ["wta"],
+        "experiments.small-cnn-digits.readouts: lacks 'potential'; write it too",
     ),
     ("recipes.quick.original.dropout", 1, "dropout: 1 is out of range; write less than 1"),
     ("seeds", [0, 0], "seeds: an entry stands twice; write each once"),
@@ -117,10 +134,12 @@ def test_schema_and_code_know_the_same_words() -> None:
         name: schema["properties"][name]["additionalProperties"]["properties"]
         for name in ("datasets", "encodings", "recipes", "experiments")
     }
-    assert sections["datasets"]["source"]["enum"] == list(SOURCES)
+    assert set(sections["datasets"]["source"]["enum"]) == set(SOURCES)
+    assert schema["$defs"]["shape"]["enum"] == list(SHAPES)
+    assert schema["$defs"]["schedule"]["properties"]["kind"]["enum"] == list(SCHEDULES)
+    assert sections["experiments"]["readouts"]["items"]["enum"] == list(READOUTS)
     assert sections["encodings"]["kind"]["enum"] == list(ENCODINGS)
     assert sections["recipes"]["original"]["properties"]["activation"]["enum"] == list(ACTIVATIONS)
-    assert sections["recipes"]["sharpening"]["properties"]["schedule"]["properties"]["kind"]["enum"] == list(SCHEDULES)
     assert sections["experiments"]["backends"]["items"]["enum"] == list(BACKENDS)
     assert schema["$defs"]["optimizer"]["enum"] == list(OPTIMIZERS)
 

@@ -12,7 +12,9 @@ from jsonschema.exceptions import ValidationError
 
 from steep.architecture import layer_shapes, parse_layers
 from steep.datasets import SOURCES
+from steep.encodings import CURRENTS
 from steep.errors import SteepError
+from steep.threshold.compile import bits_by_layer
 
 # What an experiment names, and where it must stand.
 REFERENCES = {"dataset": "datasets", "encoding": "encodings", "network": "networks", "recipe": "recipes"}
@@ -81,6 +83,12 @@ def explain(error: ValidationError) -> str:
             return f"{dotted(path)}: {value!r} is not of type {error.validator_value}; {hint}"
         case "not":
             return f"{dotted(path)}: only poolings; write at least one dense or conv layer"
+        case "contains":
+            return f"{dotted(path)}: lacks {error.schema['contains']['const']!r}; write it too"
+        case "oneOf" if not isinstance(value, list):
+            return f"{dotted(path)}: {value!r} is out of range; write one number, 2 to 16, or a list of such"
+        case "oneOf":
+            return f"{dotted(path)}: a number in {value!r} is out of range; write numbers from 2 to 16"
         case "pattern":
             return f"{dotted(path)}: {value!r} is not a name; write lower-case letters, digits and single dashes"
         case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
@@ -123,7 +131,7 @@ def check_config(config: dict[str, Any], name: str = "config") -> None:
 
 
 def _references(config: dict[str, Any]) -> list[str]:
-    """Return a message for every experiment that names what is not there, or whose network does not fit its data."""
+    """Return a message for everything named that is not there, and for parts that do not fit each other."""
     messages = []
     for experiment, entry in config["experiments"].items():
         missing = [(key, section) for key, section in REFERENCES.items() if entry[key] not in config[section]]
@@ -131,15 +139,43 @@ def _references(config: dict[str, Any]) -> list[str]:
             hint = suggest(entry[key], list(config[section]))
             messages.append(f"experiments.{experiment}.{key}: {entry[key]!r} is not in {section}; {hint}")
         if not missing:
-            try:
-                source = SOURCES[config["datasets"][entry["dataset"]]["source"]]
-                layer_shapes(source.shape, parse_layers(config["networks"][entry["network"]]["layers"]), source.classes)
-            except SteepError as error:
-                messages.append(f"networks.{entry['network']}.layers: {error}")
+            messages += _fit(config, experiment, entry)
+    for name, encoding in config["encodings"].items():
+        if encoding["kind"] == "contours" and encoding["low"] > encoding["high"]:
+            messages.append(f"encodings.{name}.low: {encoding['low']} is above high, {encoding['high']}; write less")
     for experiment in config.get("stpu", {}).get("studies", {}).get("experiments", []):
         if experiment not in config["experiments"]:
             hint = suggest(experiment, list(config["experiments"]))
             messages.append(f"stpu.studies.experiments: {experiment!r} is not in experiments; {hint}")
+    return messages
+
+
+def _fit(config: dict[str, Any], experiment: str, entry: dict[str, Any]) -> list[str]:
+    """Return a message for everything in which the parts that an experiment names do not fit each other."""
+    recipe, layers = config["recipes"][entry["recipe"]], config["networks"][entry["network"]]["layers"]
+    messages = []
+    try:
+        source = SOURCES[config["datasets"][entry["dataset"]]["source"]]
+        layer_shapes(source.shape, parse_layers(layers), source.classes)
+    except SteepError as error:
+        messages.append(f"networks.{entry['network']}.layers: {error}")
+    try:
+        bits_by_layer({"layers": layers}, recipe["deployment"]["weight_bits"])
+    except SteepError as error:
+        messages.append(f"recipes.{entry['recipe']}.deployment.weight_bits: {error} (experiment {experiment})")
+    if config["encodings"][entry["encoding"]]["kind"] in CURRENTS and layers[0]["kind"] == "maxpool":
+        messages.append(
+            f"experiments.{experiment}: network {entry['network']} begins with a pooling, which pools spikes, and the "
+            "frames are currents; begin with a dense or conv layer"
+        )
+    if "spikes" in entry.get("readouts", []):
+        if "population" not in recipe:
+            messages.append(f"recipes.{entry['recipe']}.population: missing; readout spikes of {experiment} needs it")
+        elif recipe["population"]["active"] > recipe["population"]["units"]:
+            messages.append(
+                f"recipes.{entry['recipe']}.population.active: {recipe['population']['active']} of "
+                f"{recipe['population']['units']} units; write at most as many as there are"
+            )
     return messages
 
 
@@ -171,5 +207,7 @@ def _allowed(node: dict[str, Any]) -> str:
     """Return in words what a schema node allows."""
     if "enum" in node or "const" in node:
         return ", ".join(f"`{value}`" for value in node.get("enum", [node.get("const")]))
+    if "oneOf" in node:
+        return " or ".join(_allowed(choice) for choice in node["oneOf"])
     bounds = [f"{word} {node[key]}" for key, word in BOUNDS.items() if key in node]
     return ", ".join([{"object": "keys", "array": "list"}.get(node.get("type", ""), node.get("type", "")), *bounds])

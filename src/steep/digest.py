@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent
 PACKAGES = {
     **{name: name for name in ("torch", "brian2", "numpy", "scipy", "pandas", "matplotlib", "safetensors")},
     "sklearn": "scikit-learn",
+    "skimage": "scikit-image",
 }
 
 

@@ -7,6 +7,7 @@ the files they are given and nothing else; parameters come as JSON. Libraries ar
 import argparse
 import logging
 import os
+import signal
 import sys
 
 from steep.cli import results, stpu, study  # noqa: F401 (they declare the verbs)
@@ -31,6 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format=f"[{job}] %(message)s", stream=sys.stderr)
     logging.getLogger("brian2").setLevel(logging.WARNING)
     try:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         a.run(a)
     except SteepError as error:
         print(f"[{job}] error: {error}", file=sys.stderr)

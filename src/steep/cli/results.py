@@ -3,7 +3,8 @@
 import logging
 from typing import Any
 
-from steep.cli.verbs import BACKEND_FILES, FILES, STRUCTURE, TEXT, Arguments, verb
+from steep.cli.verbs import BACKEND_FILES, FILE, FILES, INTEGER, STRUCTURE, TEXT, Arguments, verb
+from steep.errors import SteepError
 
 log = logging.getLogger("steep")
 
@@ -20,19 +21,33 @@ def score_network(a: Arguments) -> None:
     write_text(a.output, table.assign(**a.labels).to_csv(index=False))
 
 
-@verb("frames", "scores", "comparison", labels=STRUCTURE, spikes=BACKEND_FILES)
+@verb(
+    *("frames", "scores", "comparison"),
+    labels=STRUCTURE,
+    readout={"choices": ["potential", "spikes", "wta"]},
+    spikes=BACKEND_FILES,
+    population=FILE | {"required": False, "help": "the trained population code, for readout spikes"},
+)
 def compare_backends(a: Arguments) -> None:
     """Measure the threshold network on the test frames and hold the backends against each other, spike for spike."""
     from steep.analysis.scores import compare, require_equal, spike_scores
+    from steep.checkpoint import load_network
     from steep.files import write_text
     from steep.frames import Frames
     from steep.spikes import Spikes
+    from steep.threshold.readouts import key_of
 
     spikes = {backend: Spikes.load(path) for backend, path in a.spikes}
     table = compare(spikes)
     require_equal(spikes, table)
-    write_text(a.scores, spike_scores(spikes, Frames.load(a.frames)).assign(**a.labels).to_csv(index=False))
-    write_text(a.comparison, table.assign(**a.labels).to_csv(index=False))
+    key = None
+    if a.readout == "spikes":
+        if not a.population:
+            raise SteepError("readout spikes needs --population, the trained population code")
+        key = key_of(load_network(a.population)[0])
+    scores = spike_scores(spikes, Frames.load(a.frames), a.readout, key)
+    write_text(a.scores, scores.assign(**a.labels).to_csv(index=False))
+    write_text(a.comparison, table.assign(**a.labels, readout=a.readout).to_csv(index=False))
     if len(spikes) > 1:
         counts = table["values"].sum(), table["differing"].sum()
         log.info("%s: %d values compared, %d differ", ", ".join(spikes), *counts)
@@ -68,8 +83,9 @@ def tabulate_talk(a: Arguments) -> None:
     from steep.files import write_text
 
     table = talk_table(a.study, pd.read_csv(a.accuracy))
-    view, note = talk_view(table), view_note(table)
-    write_views(a, table, view, "Test accuracy: the talk and this study", note)
+    evaluation = a.study.get("evaluation", "test")
+    view, note = talk_view(table, evaluation), view_note(table, evaluation)
+    write_views(a, table, view, f"{evaluation.capitalize()} accuracy: the talk and this study", note)
     write_text(a.markdown, to_markdown(view, note))
     write_text(a.view, view.to_csv(index=False))
     write_text(a.note, f"{note}\n")
@@ -118,3 +134,106 @@ def plot_convergence(a: Arguments) -> None:
     from steep.files import read_npz
 
     save_figure(draw(read_npz(a.activations), pd.read_csv(a.history), a.title), a.output)
+
+
+@verb(
+    "sharpened", "network", "frames", "bits", "margins", labels=STRUCTURE, quantization=STRUCTURE, weight_bits=STRUCTURE
+)
+def study_quantization(a: Arguments) -> None:
+    """Measure what integer weights cost: accuracy on validation frames against their bits, margins of thresholds."""
+    import pandas as pd
+
+    from steep.checkpoint import load_network
+    from steep.files import write_text
+    from steep.frames import Frames
+    from steep.threshold.bits import bits_study
+    from steep.threshold.margins import margin_rows
+    from steep.threshold.network import ThresholdNetwork
+
+    tensors, spec = load_network(a.sharpened)
+    frames = Frames.load(a.frames).first(a.quantization["frames"])
+    rows = bits_study(tensors, spec, frames, a.quantization["weight_bits"], a.weight_bits)
+    log.info("bits: %d settings measured", len(rows))
+    margins = margin_rows(ThresholdNetwork.load(a.network), tensors, spec, frames)
+    write_text(a.bits, pd.DataFrame(rows).assign(**a.labels).to_csv(index=False))
+    write_text(a.margins, pd.DataFrame(margins).assign(**a.labels).to_csv(index=False))
+
+
+@verb("csv", tables=FILES)
+def join_tables(a: Arguments) -> None:
+    """Put tables of the same columns below each other."""
+    from steep.analysis.tables import read_tables
+    from steep.files import write_text
+
+    write_text(a.csv, read_tables(a.tables).to_csv(index=False))
+
+
+@verb("margins", "csv", "html")
+def tabulate_margins(a: Arguments) -> None:
+    """Say how many units are near their thresholds."""
+    import pandas as pd
+
+    from steep.analysis.tables import MARGINS_NOTE, margin_table, margin_view
+
+    table = margin_table(pd.read_csv(a.margins))
+    write_views(a, table, margin_view(table), "Units near their thresholds", MARGINS_NOTE)
+
+
+@verb("bits", "output", experiment=TEXT, title=TEXT)
+def plot_bits(a: Arguments) -> None:
+    """Draw accuracy against the bits of the weights."""
+    import pandas as pd
+
+    from steep.figures.bits import draw
+    from steep.figures.style import save_figure
+
+    table = pd.read_csv(a.bits)
+    save_figure(draw(table[table["experiment"] == a.experiment], a.title), a.output)
+
+
+@verb("accuracy", "reference")
+def compare_reference(a: Arguments) -> None:
+    """Hold a run's accuracies against those of a reference run; an error where one lies outside its interval."""
+    import pandas as pd
+
+    from steep.analysis.compare import hold_against
+    from steep.analysis.render import to_markdown
+    from steep.analysis.tables import compare_view
+
+    for path in (a.accuracy, a.reference):
+        if not path.is_file():
+            raise SteepError(f"{path}: no such file; run the study first (make reproduce)")
+    table = hold_against(pd.read_csv(a.accuracy), pd.read_csv(a.reference))
+    print(to_markdown(compare_view(table)), end="")
+    differing = int((table["verdict"] == "differs").sum())
+    if differing:
+        raise SteepError(
+            f"{differing} of {len(table)} accuracies differ from {a.reference} by more than the 95% interval; one in "
+            "twenty does so by chance, where versions or machine are not the reference's"
+        )
+
+
+@verb("readme", "table")
+def update_readme(a: Arguments) -> None:
+    """Write a Markdown table into a page, between its results marks."""
+    from steep.analysis.render import between_marks
+    from steep.files import write_text
+
+    write_text(
+        a.readme, between_marks(a.readme.read_text(encoding="utf-8"), a.table.read_text(encoding="utf-8"), "results")
+    )
+
+
+@verb("config", "csv", "train-frames", epochs=INTEGER, turns=INTEGER)
+def benchmark_training(a: Arguments) -> None:
+    """Measure an epoch of ordinary and of sharpened training against plain PyTorch, for networks of a config."""
+    from steep.config import check_config, read_config
+    from steep.files import write_text
+    from steep.frames import Frames
+    from steep.training_benchmark import benchmark_config
+
+    config = read_config(a.config)
+    check_config(config, str(a.config))
+    table = benchmark_config(config, Frames.load(a.train_frames), a.epochs, a.turns)
+    write_text(a.csv, table.round(3).to_csv(index=False))
+    print(table.round(3).to_string(index=False))

@@ -4,7 +4,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from steep.cli.results import write_views
-from steep.cli.verbs import FILE, FILES, INTEGER, STRUCTURE, TEXT, Arguments, verb
+from steep.cli.verbs import FILE, INTEGER, STRUCTURE, TEXT, Arguments, verb
 from steep.errors import SteepError
 
 if TYPE_CHECKING:
@@ -91,10 +91,10 @@ def study_stpu(a: Arguments) -> None:
 
     from steep.files import write_text
     from steep.frames import Frames
-    from steep.stpu.studies import fault_study, first, leak_study
+    from steep.stpu.studies import fault_study, leak_study
     from steep.threshold.network import ThresholdNetwork
 
-    network, frames = ThresholdNetwork.load(a.network), first(Frames.load(a.frames), a.studies["frames"])
+    network, frames = ThresholdNetwork.load(a.network), Frames.load(a.frames).first(a.studies["frames"])
     rows = leak_study(network, frames, a.studies["leaks"], a.studies["spacings"])
     log.info("leak and spacing: %d settings measured", len(rows))
     rows += fault_study(network, frames, a.studies["fault_rates"], a.seed)
@@ -102,50 +102,21 @@ def study_stpu(a: Arguments) -> None:
     write_text(a.output, pd.DataFrame(rows).assign(**a.labels).to_csv(index=False))
 
 
-@verb("sharpened", "frames", "output", labels=STRUCTURE, studies=STRUCTURE)
-def study_bits(a: Arguments) -> None:
-    """Measure accuracy on validation frames against the bits of the weights."""
-    import pandas as pd
-
-    from steep.checkpoint import load_network
-    from steep.files import write_text
-    from steep.frames import Frames
-    from steep.simulators import simulator
-    from steep.stpu.studies import first
-    from steep.threshold.compile import compile_network
-
-    tensors, spec = load_network(a.sharpened)
-    frames = first(Frames.load(a.frames), a.studies["frames"])
-    rows = []
-    for bits in a.studies["weight_bits"]:
-        classes = simulator("torch")(compile_network(tensors, spec, bits), frames.values).classes()
-        correct = int((classes == frames.labels).sum())
-        rows.append({"bits": bits, "frames": len(frames), "correct": correct, "accuracy": 100 * correct / len(frames)})
-    write_text(a.output, pd.DataFrame(rows).assign(**a.labels).to_csv(index=False))
-
-
-@verb("csv", "html", networks=FILES, names=STRUCTURE, limits=STRUCTURE)
+@verb("csv", "html", networks=STRUCTURE, limits=STRUCTURE)
 def tabulate_stpu(a: Arguments) -> None:
-    """Hold the networks against the design rules of the STPU."""
+    """Hold the networks, with each of their readouts, against the design rules of the STPU."""
     from steep.stpu.layout import from_threshold_network
     from steep.stpu.table import NOTE, stpu_table, stpu_view
     from steep.threshold.network import ThresholdNetwork
+    from steep.threshold.readouts import attach
 
-    layouts = {
-        name: from_threshold_network(ThresholdNetwork.load(path), clock=True)
-        for name, path in zip(a.names, a.networks, strict=True)
-    }
+    layouts = {}
+    for experiment, readout, path, circuit in a.networks:
+        network = ThresholdNetwork.load(path)
+        whole = attach(network, ThresholdNetwork.load(circuit)) if circuit else network
+        layouts[experiment, readout] = from_threshold_network(whole, clock=True)
     table = stpu_table(layouts, a.limits)
     write_views(a, table, stpu_view(table), "Networks on the STPU", NOTE)
-
-
-@verb("csv", tables=FILES)
-def join_tables(a: Arguments) -> None:
-    """Put tables of the same columns below each other."""
-    from steep.analysis.tables import read_tables
-    from steep.files import write_text
-
-    write_text(a.csv, read_tables(a.tables).to_csv(index=False))
 
 
 @verb("output", responses=STRUCTURE)

@@ -41,16 +41,16 @@ def fetch_dataset(a: Arguments) -> None:
 @verb(encoding=STRUCTURE, images=FILES, frames=FILES)
 def encode_frames(a: Arguments) -> None:
     """Turn the images of each file into spikes."""
-    from dataclasses import replace
-
     from steep.encodings import encode
     from steep.frames import Frames
 
     for source, target in zip(a.images, a.frames, strict=True):
-        frames = Frames.load(source)
-        encoded = replace(frames, values=encode(frames.values, a.encoding))
+        encoded = encode(Frames.load(source), a.encoding)
         encoded.save(target)
-        log.info("%s: %d frames, %.1f%% of the inputs spike", target, len(encoded), 100 * encoded.values.mean())
+        what = "of the inputs spike" if encoded.are_spikes else "of full scale on average"
+        log.info(
+            "%s: %d frames, %.1f%% %s", target, len(encoded), 100 * encoded.values.mean() / encoded.full_scale, what
+        )
 
 
 @verb("train", "validation", "output", "history", layers=STRUCTURE, recipe=STRUCTURE, seed=INTEGER)
@@ -65,7 +65,8 @@ def train_original(a: Arguments) -> None:
 
     train, validation = Frames.load(a.train), Frames.load(a.validation)
     spec = {
-        **{"input_shape": list(train.shape), "layers": a.layers, "classes": train.classes},
+        **{"input_shape": list(train.shape), "full_scale": train.full_scale},
+        **{"layers": a.layers, "classes": train.classes},
         **{key: a.recipe[key] for key in ("activation", "batch_normalization")},
     }
     network, rows = train_original(spec, a.recipe, train, validation, a.seed)
@@ -108,7 +109,7 @@ def sharpen_network(a: Arguments) -> None:
     save_network(a.output, network.tensors(), spec)
 
 
-@verb("sharpened", "output", weight_bits=INTEGER)
+@verb("sharpened", "output", weight_bits=STRUCTURE)
 def compile_network(a: Arguments) -> None:
     """Compile a sharpened network to an integer threshold network."""
     from steep.checkpoint import load_network
@@ -117,11 +118,64 @@ def compile_network(a: Arguments) -> None:
     network = compile_network(*load_network(a.sharpened), a.weight_bits)
     network.save(a.output)
     log.info(
-        "%s: layers of %s units, weights of %d bits",
+        "%s: layers of %s units, weights of %s bits",
         a.output,
         "-".join(str(size) for size in network.sizes),
         a.weight_bits,
     )
+
+
+@verb("network", "train", "validation", "output", "history", recipe=STRUCTURE, seed=INTEGER)
+def train_population(a: Arguments) -> None:
+    """Train an N-hot population code on the spikes of a threshold network's last hidden layer."""
+    import pandas as pd
+
+    from steep.checkpoint import save_network
+    from steep.files import write_text
+    from steep.frames import Frames
+    from steep.population import train_population
+    from steep.simulators.torch_threshold import last_hidden_frames
+    from steep.threshold.network import ThresholdNetwork
+
+    network = ThresholdNetwork.load(a.network)
+    train, validation = (last_hidden_frames(network, Frames.load(path)) for path in (a.train, a.validation))
+    population, rows = train_population(train, validation, a.recipe, a.seed)
+    write_text(a.history, pd.DataFrame(rows).to_csv(index=False))
+    save_network(a.output, population.tensors(), population.spec)
+
+
+@verb("population", "output", weight_bits=INTEGER)
+def compile_population(a: Arguments) -> None:
+    """Compile a trained population code to a threshold network that hangs on the last hidden layer."""
+    from steep.checkpoint import load_network
+    from steep.threshold.compile import compile_network
+    from steep.threshold.network import ThresholdNetwork
+
+    whole = compile_network(*load_network(a.population), a.weight_bits)
+    ThresholdNetwork(whole.input_shape, whole.layers[:-1]).save(a.output)
+
+
+@verb("network", "output")
+def compile_winner_take_all(a: Arguments) -> None:
+    """Build the spiking winner-take-all of a threshold network's output layer, which hangs on the last hidden layer."""
+    from steep.threshold.network import ThresholdNetwork
+    from steep.threshold.readouts import winner_take_all
+
+    winner_take_all(ThresholdNetwork.load(a.network)).save(a.output)
+
+
+@verb("network", "spikes", "output", backend={"choices": ["torch", "brian2", "stpu"]})
+def simulate_readout(a: Arguments) -> None:
+    """Run a readout on a backend, on the last hidden layer's spikes as that backend recorded them."""
+    from steep.simulators import simulator
+    from steep.spikes import Spikes
+    from steep.threshold.network import ThresholdNetwork
+    from steep.threshold.readouts import last_hidden
+
+    network = ThresholdNetwork.load(a.network)
+    hidden = last_hidden(network, Spikes.load(a.spikes))
+    simulator(a.backend)(network, hidden).save(a.output)
+    log.info("%s: %d frames", a.backend, len(hidden))
 
 
 @verb("network", "frames", "output", backend={"choices": ["torch", "brian2", "stpu"]})
@@ -136,8 +190,11 @@ def simulate_network(a: Arguments) -> None:
     network, frames = ThresholdNetwork.load(a.network), Frames.load(a.frames)
     if frames.shape != network.input_shape:
         raise SteepError(f"{a.frames}: frames of shape {frames.shape}, the network takes {network.input_shape}")
-    if len(frames) and frames.values.max() > 1:
-        raise SteepError(f"{a.frames}: frames are not spikes (values above 1); encode them first")
+    if frames.full_scale != network.input_top:
+        raise SteepError(
+            f"{a.frames}: values up to {frames.full_scale}, the network takes values up to {network.input_top}; "
+            "encode the frames as those it was trained on"
+        )
     simulate = simulator(a.backend)
     started = time.monotonic()
     simulate(network, frames.values).save(a.output)
