@@ -46,7 +46,10 @@ def _parse(module: str) -> tuple[str, frozenset[str], frozenset[str]]:
             node.body = node.body[1:]
     names = {name for name in imported if name.split(".")[0] == "steep" and _file(name) is not None}
     packages = {name.split(".")[0] for name in imported} & set(PACKAGES)
-    return ast.dump(tree), frozenset(names), frozenset(packages)
+    # Sources in other languages belong to the package that they lie in.
+    others = path.parent.rglob("*") if path.name == "__init__.py" and module != "steep" else ()
+    foreign = [file.read_text(encoding="utf-8") for file in sorted(others) if file.suffix in (".h", ".cpp")]
+    return "\0".join([ast.dump(tree), *foreign]), frozenset(names), frozenset(packages)
 
 
 @cache

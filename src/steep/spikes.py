@@ -1,11 +1,49 @@
 """Spikes of every layer for every frame, and the potentials the readout compares."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from steep.files import read_npz, write_npz
+from steep.errors import SteepError
+from steep.files import read_npz, unpack_bits, write_npz
+
+
+class PackedLayers(Sequence[np.ndarray]):
+    """Layers of spikes with eight units to the byte, unpacked one at a time when they are asked for.
+
+    Parameters
+    ----------
+    packed : for each layer uint8 (frames, ceil(units / 8)), the most significant bit first as in `numpy.packbits`, or
+        None for a layer whose spikes were not kept.
+    units : number of units of each layer.
+
+    """
+
+    def __init__(self, packed: Sequence[np.ndarray | None], units: Sequence[int]) -> None:
+        """Take the packed arrays; nothing is copied."""
+        self.packed, self.units = tuple(packed), tuple(units)
+
+    def __len__(self) -> int:
+        """Return the number of layers, kept or not."""
+        return len(self.packed)
+
+    def __getitem__(self, index: int | slice) -> "np.ndarray | PackedLayers":
+        """Return the spikes of a layer, bool (frames, units); SteepError when they were not kept."""
+        if isinstance(index, slice):
+            return PackedLayers(self.packed[index], self.units[index])
+        layer = self.packed[index]
+        if layer is None:
+            raise SteepError(
+                f"the spikes of layer {range(len(self))[index] + 1} were not kept; name it under `record` in the config"
+            )
+        return unpack_bits(layer, self.units[index]).view(bool)
+
+    @property
+    def kept(self) -> list[int]:
+        """Numbers of the layers whose spikes were kept, from 1."""
+        return [number for number, layer in enumerate(self.packed, 1) if layer is not None]
 
 
 @dataclass(frozen=True)
@@ -20,25 +58,61 @@ class Spikes:
 
     """
 
-    layers: tuple[np.ndarray, ...]
+    layers: Sequence[np.ndarray]
     potential: np.ndarray
 
     def classes(self) -> np.ndarray:
         """Readout ``potential``: the class of the largest potential, of equals the lowest; int64 (frames,)."""
         return self.potential.argmax(axis=1)
 
+    def packed(self) -> PackedLayers:
+        """Return the layers with eight units to the byte."""
+        if isinstance(self.layers, PackedLayers):
+            return self.layers
+        return PackedLayers(
+            [np.packbits(layer, axis=1) for layer in self.layers], [layer.shape[1] for layer in self.layers]
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence["Spikes"]) -> "Spikes":
+        """Return the spikes of several blocks of frames as those of all frames, in the order given."""
+        packed = [part.packed() for part in parts]
+        layers = [
+            None if any(piece is None for piece in pieces) else np.concatenate(pieces)
+            for pieces in zip(*(layers.packed for layers in packed), strict=True)
+        ]
+        return cls(PackedLayers(layers, packed[0].units), np.concatenate([part.potential for part in parts]))
+
     def save(self, path: Path | str) -> None:
         """Write an NPZ, eight units to the byte."""
-        arrays = {f"layer{number}": np.packbits(layer, axis=1) for number, layer in enumerate(self.layers, 1)}
-        units = np.array([layer.shape[1] for layer in self.layers])
-        write_npz(path, {"potential": self.potential, "units": units, **arrays})
+        layers = self.packed()
+        arrays = {f"layer{number}": layers.packed[number - 1] for number in layers.kept}
+        write_npz(path, {"potential": self.potential, "units": np.array(layers.units), **arrays})
 
     @classmethod
     def load(cls, path: Path | str) -> "Spikes":
         """Read what `save` wrote; SteepError when the file is broken."""
         arrays = read_npz(path, ("potential", "units"))
-        layers = tuple(
-            np.unpackbits(arrays[f"layer{number}"], axis=1, count=int(count)).astype(bool)
-            for number, count in enumerate(arrays["units"], 1)
-        )
+        try:
+            units = [int(count) for count in arrays["units"]]
+            layers = PackedLayers([arrays.get(f"layer{number}") for number in range(1, len(units) + 1)], units)
+            for number in layers.kept:
+                _check_packed(layers.packed[number - 1], units[number - 1], len(arrays["potential"]))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise SteepError(f"{path}: not spikes of this version; delete it and run again") from error
         return cls(layers, arrays["potential"])
+
+
+def _check_packed(packed: np.ndarray, units: int, frames: int) -> None:
+    """Raise ValueError unless `packed` holds the spikes of so many units in so many frames."""
+    if packed.dtype != np.uint8 or packed.shape != (frames, -(-units // 8)):
+        raise ValueError(f"{packed.dtype} {packed.shape} for {units} units in {frames} frames")
+
+
+def kept_layers(depth: int, keep: Collection[int] | None) -> list[int]:
+    """Return the numbers, from 1, of the layers of a network of `depth` layers whose spikes are kept; SteepError when
+    `keep` names one that is not there."""
+    wrong = sorted(set(keep or ()) - set(range(1, depth + 1)))
+    if wrong:
+        raise SteepError(f"record: there is no layer {wrong[0]}; the network has layers 1 to {depth}")
+    return [number for number in range(1, depth + 1) if keep is None or number in keep]

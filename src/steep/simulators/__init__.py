@@ -1,21 +1,32 @@
 """Simulators of one threshold network: same frames in, same spikes out."""
 
-from collections.abc import Callable
+from collections.abc import Collection
 from importlib import import_module
+from typing import Protocol
 
 import numpy as np
 
 from steep.spikes import Spikes
 from steep.threshold.network import ThresholdNetwork
 
-Simulator = Callable[[ThresholdNetwork, np.ndarray], Spikes]
+
+class Simulator(Protocol):
+    """A backend's ``simulate``."""
+
+    def __call__(self, network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int] | None = None) -> Spikes:
+        """Run the network on frames uint8 (frames, channels, height, width) of spikes or currents; `keep` numbers the
+        layers whose spikes are returned, from 1, all of them unless told."""
+
+
 BACKENDS = {
     "torch": "steep.simulators.torch_threshold",
-    "brian2": "steep.simulators.brian2_lif",
+    "brian2": "steep.simulators.brian2",
+    "brian2-fast": "steep.simulators.brian2_fast",
+    "brian2-reference": "steep.simulators.brian2_lif",
     "stpu": "steep.simulators.stpu",
 }
 
 
 def simulator(backend: str) -> Simulator:
-    """Return ``simulate(network, frames)`` of a backend; its library is imported only now."""
+    """Return ``simulate`` of a backend; its library is imported only now."""
     return import_module(BACKENDS[backend]).simulate

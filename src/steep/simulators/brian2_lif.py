@@ -11,6 +11,9 @@ Frames enter one per step, so layer l works on the frame that entered l steps be
 take N + L steps.
 """
 
+from collections.abc import Collection
+from typing import Any
+
 import numpy as np
 from brian2 import (
     Network,
@@ -26,13 +29,22 @@ from brian2 import (
     start_scope,
 )
 
-from steep.spikes import Spikes
+from steep.spikes import PackedLayers, Spikes, kept_layers
 from steep.threshold.network import ThresholdNetwork
 
 # Brian2's default order delivers spikes before the reset, which then erases what arrived. Here arrivals come last in
 # a step and are judged at the beginning of the next one.
 SCHEDULE = ["start", "thresholds", "resets", "groups", "synapses", "end"]
 STEP = 1 * ms
+# The neurons, as arguments of NeuronGroup.
+LIF: dict[str, Any] = {
+    "model": """dv/dt = (I - v) / tau : 1
+                I : 1 (constant)""",
+    "threshold": "v > 0",
+    "reset": "v = I",
+    "method": "exact",
+    "namespace": {"tau": STEP / 1000},
+}
 
 
 def inputs(network: ThresholdNetwork, frames: np.ndarray) -> SpikeGeneratorGroup | NeuronGroup:
@@ -47,8 +59,11 @@ def inputs(network: ThresholdNetwork, frames: np.ndarray) -> SpikeGeneratorGroup
     return group
 
 
-def simulate(network: ThresholdNetwork, frames: np.ndarray) -> Spikes:
-    """Run the network on frames uint8 (frames, channels, height, width) of spikes or currents."""
+def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int] | None = None) -> Spikes:
+    """Run the network on frames uint8 (frames, channels, height, width) of spikes or currents.
+
+    `keep` numbers the layers whose spikes are returned, from 1; all of them unless told.
+    """
     start_scope()
     prefs.codegen.target = "numpy"
     prefs.core.default_float_dtype = np.float64  # sums up to 2^53 are exact; Brian2's preferences outlive a simulation
@@ -60,17 +75,11 @@ def simulate(network: ThresholdNetwork, frames: np.ndarray) -> Spikes:
     )
     run = Network(source)
     run.schedule = SCHEDULE
-    monitors = []
-    for synapses, thresholds in network.connections():
-        neurons = NeuronGroup(
-            len(thresholds),
-            """dv/dt = (I - v) / tau : 1
-               I : 1 (constant)""",
-            threshold="v > 0",
-            reset="v = I",
-            method="exact",
-            namespace={"tau": STEP / 1000},
-        )
+    depth = len(network.layers)
+    kept = kept_layers(depth, keep)
+    monitors: dict[int, SpikeMonitor] = {}
+    for number, (synapses, thresholds) in enumerate(network.connections(), 1):
+        neurons = NeuronGroup(len(thresholds), **LIF)
         neurons.I = -thresholds
         neurons.v = -thresholds
         connections = Synapses(source, neurons, "w : 1 (constant)", on_pre=arrival)
@@ -78,22 +87,23 @@ def simulate(network: ThresholdNetwork, frames: np.ndarray) -> Spikes:
             connections.connect(i=synapses.source, j=synapses.target)
             connections.w = synapses.weight
             run.add(connections)
-        monitor = SpikeMonitor(neurons)
-        monitors.append(monitor)
-        run.add(neurons, monitor)
+        run.add(neurons)
+        if number in kept:
+            monitors[number] = SpikeMonitor(neurons)
+            run.add(monitors[number])
         source, arrival = neurons, "v_post += w"
     # Potentials are read where the threshold reads them: arrivals in, nothing reset.
     potentials = StateMonitor(source, "v", record=True, when="before_thresholds")
     run.add(potentials)
-    depth = len(network.layers)
     run.run((count + depth) * STEP)
 
-    layers = []
-    for number, monitor in enumerate(monitors, 1):
+    packed: list[np.ndarray | None] = [None] * depth
+    for number, monitor in monitors.items():
         fired = np.zeros((count, network.sizes[number]), bool)
         frame = np.rint(np.asarray(monitor.t / STEP)).astype(np.int64) - number
         # Before and after the frames, a layer has none to work on; what its units do then belongs to no frame.
         inside = (frame >= 0) & (frame < count)
         fired[frame[inside], np.asarray(monitor.i)[inside]] = True
-        layers.append(fired)
-    return Spikes(tuple(layers), np.ascontiguousarray(potentials.v[:, depth : depth + count].T, np.float64))
+        packed[number - 1] = np.packbits(fired, axis=1)
+    layers = PackedLayers(packed, network.sizes[1:])
+    return Spikes(layers, np.ascontiguousarray(potentials.v[:, depth : depth + count].T, np.float64))

@@ -1,12 +1,14 @@
 """The threshold network as PyTorch operations: layer after layer, many frames at a time."""
 
+from collections.abc import Collection
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from steep.frames import Frames
-from steep.spikes import Spikes
+from steep.spikes import PackedLayers, Spikes, kept_layers
 from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork
 
 BATCH = 500
@@ -32,22 +34,25 @@ def last_hidden_frames(network: ThresholdNetwork, frames: Frames) -> Frames:
     return Frames(spikes.reshape(len(spikes), 1, 1, -1), frames.labels, frames.classes, full_scale=1)
 
 
-def simulate(network: ThresholdNetwork, frames: np.ndarray) -> Spikes:
+def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int] | None = None) -> Spikes:
     """Run the network on frames uint8 (frames, channels, height, width) of spikes or currents.
 
     The dtype is one in which every sum is exact (`ThresholdNetwork.float_dtype`), so the order of summation does not
-    matter.
+    matter. `keep` numbers the layers whose spikes are returned, from 1; all of them unless told.
     """
     torch.set_num_threads(1)
     dtype = torch.float32 if network.float_dtype is np.float32 else torch.float64
-    layers: list[list[np.ndarray]] = [[] for _ in network.layers]
+    depth = len(network.layers)
+    packed: dict[int, list[np.ndarray]] = {number: [] for number in kept_layers(depth, keep)}
     last: list[np.ndarray] = []
     with torch.no_grad():
         for batch in torch.from_numpy(frames).split(BATCH):
             x = batch.to(dtype)
-            for layer, kept in zip(network.layers, layers, strict=True):
+            for number, layer in enumerate(network.layers, 1):
                 v = potential(layer, x)
                 x = (v > 0).to(dtype)
-                kept.append((v > 0).flatten(1).numpy())
-            last.append(v.to(torch.float64).numpy())
-    return Spikes(tuple(np.concatenate(kept) for kept in layers), np.concatenate(last))
+                if number in packed:
+                    packed[number].append(np.packbits((v > 0).flatten(1).numpy(), axis=1))
+            last.append(v.to(torch.float64).flatten(1).numpy())
+    layers = [np.concatenate(packed[number]) if number in packed else None for number in range(1, depth + 1)]
+    return Spikes(PackedLayers(layers, network.sizes[1:]), np.concatenate(last))

@@ -59,6 +59,10 @@ class DenseLayer:
         """Return theta of every unit, float64 (units,)."""
         return self.threshold
 
+    def synapse_count(self, shape: Shape) -> int:
+        """Return the number of connections from a layer of `shape`, at most: those with weight zero count too."""
+        return self.weight.size
+
     def synapses(self, shape: Shape) -> Synapses:
         """Return the connections from a layer of `shape`; weights of zero are left out."""
         target, source = np.nonzero(self.weight)
@@ -89,6 +93,12 @@ class ConvLayer:
         """Return theta of every unit, float64 (units,)."""
         _, height, width = self.output_shape(shape)
         return np.repeat(self.threshold, height * width)
+
+    def synapse_count(self, shape: Shape) -> int:
+        """Return the number of connections from a layer of `shape`, at most: those to padding and with weight zero
+        count too."""
+        _, height, width = self.output_shape(shape)
+        return self.weight.size * height * width
 
     def synapses(self, shape: Shape) -> Synapses:
         """Return the connections from a layer of `shape`; weights of zero are left out."""
@@ -121,6 +131,10 @@ class OrPoolLayer:
     def unit_thresholds(self, shape: Shape) -> np.ndarray:
         """Return 1/2 for every unit, float64 (units,)."""
         return np.full(units(self.output_shape(shape)), 0.5)
+
+    def synapse_count(self, shape: Shape) -> int:
+        """Return the number of connections from a layer of `shape`."""
+        return units(self.output_shape(shape)) * self.size[0] * self.size[1]
 
     def synapses(self, shape: Shape) -> Synapses:
         """Return the connections from a layer of `shape`, all of weight 1."""

@@ -1,0 +1,43 @@
+"""The Brian2 backend: the threshold network as LIF neurons, with one of two deliveries of spikes.
+
+*Reference* (`steep.simulators.brian2_lif`) is ordinary Brian2, a synapse for each connection, which any Brian2 user can
+read and check; *fast* (`steep.simulators.brian2_fast`) adds rows of weights. Both give the same spikes. Fast is taken
+unless compiling it would take longer than the whole simulation by the reference, or there is no compiler.
+"""
+
+import logging
+from collections.abc import Collection
+
+import numpy as np
+
+from steep.simulators.brian2_fast.program import is_built, missing_tools
+from steep.spikes import Spikes
+from steep.threshold.network import ThresholdNetwork
+
+log = logging.getLogger("steep")
+# About what compiling takes on one core.
+COMPILATION = 10.0
+
+
+def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int] | None = None) -> Spikes:
+    """Run the network on frames uint8 (frames, channels, height, width) of spikes or currents.
+
+    `keep` numbers the layers whose spikes are returned, from 1; all of them unless told.
+    """
+    # Imported when needed: the reference brings Brian2 with it, which takes longer than many a simulation.
+    missing = missing_tools()
+    if missing:
+        log.warning("no %s: install it for a simulation many times faster; Brian2's own synapses do it now", missing)
+    elif is_built(network) or reference_seconds(network, len(frames)) > COMPILATION:
+        from steep.simulators.brian2_fast import simulate as fast
+
+        return fast(network, frames, keep)
+    from steep.simulators.brian2_lif import simulate as reference
+
+    return reference(network, frames, keep)
+
+
+def reference_seconds(network: ThresholdNetwork, frames: int) -> float:
+    """Return roughly what the reference takes, from measurements of the talk's four networks on MNIST."""
+    synapses = sum(layer.synapse_count(shape) for layer, shape in zip(network.layers, network.shapes, strict=False))
+    return 2e-7 * synapses + frames * (1e-4 * len(network.layers) + 2e-9 * synapses)

@@ -1,0 +1,298 @@
+"""Brian2's fast delivery: the same spikes as everything else, one program for an architecture, nothing goes unseen."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+from random_networks import evaluate_plainly, frames_for, threshold_networks
+
+from steep.errors import SteepError
+from steep.simulators import brian2, brian2_fast, simulator
+from steep.simulators.brian2_fast import program
+from steep.spikes import Spikes
+from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
+
+pytestmark = pytest.mark.skipif(bool(program.missing_tools()), reason=f"no {program.missing_tools()}")
+
+
+def with_weights(network: ThresholdNetwork, seed: int, largest: int) -> ThresholdNetwork:
+    """Return a network of the same architecture with other weights, and thresholds that sums hit."""
+    rng = np.random.default_rng(seed)
+    layers = []
+    for layer in network.layers:
+        if not isinstance(layer, OrPoolLayer):
+            weight = rng.integers(-largest, largest + 1, layer.weight.shape, dtype=np.int32)
+            layer = replace(layer, weight=weight, threshold=rng.integers(-largest, 2 * largest, len(weight)) / 2)
+        layers.append(layer)
+    return ThresholdNetwork(network.input_shape, tuple(layers), network.input_top)
+
+
+def conv(filters: int, channels: int, kernel: tuple[int, int], stride=(1, 1), padding=((0, 0), (0, 0))) -> ConvLayer:
+    return ConvLayer(np.zeros((filters, channels, *kernel), np.int32), np.zeros(filters), stride, padding)
+
+
+def dense(units: int, inputs: int) -> DenseLayer:
+    return DenseLayer(np.zeros((units, inputs), np.int32), np.zeros(units))
+
+
+ARCHITECTURES = {
+    # Two channels in, strides and padding of every kind, a pooling that cuts off a row and a column, a wide row.
+    "spikes": ThresholdNetwork(
+        (2, 11, 9),
+        (
+            conv(5, 2, (3, 4), (2, 1), ((1, 0), (2, 3))),
+            OrPoolLayer((2, 3)),
+            conv(19, 5, (2, 2), (1, 2), ((0, 1), (1, 1))),
+            dense(140, 19 * 2 * 2),
+            dense(3, 140),
+        ),
+    ),
+    "currents": ThresholdNetwork((3, 6, 5), (conv(4, 3, (5, 5), (1, 1), ((2, 2), (2, 2))), dense(7, 120)), 255),
+}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_all_simulators_agree_on_every_width_of_weights_with_one_program(name: str) -> None:
+    architecture = ARCHITECTURES[name]
+    built = set()
+    for seed, largest in enumerate((1, 7, 127, 128, 30_000, 40_000)):
+        network = with_weights(architecture, seed, largest)
+        if network.float_dtype is np.float64:
+            continue  # another program, and tested below
+        frames = frames_for(network, seed, 40)
+        spikes = brian2_fast.simulate(network, frames)
+        built.add(program.program_for(network))
+        for other in ("torch", "brian2-reference", "stpu"):
+            same(spikes, simulator(other)(network, frames))
+        for number in range(0, 40, 7):
+            fired, potential = evaluate_plainly(network, frames[number])
+            assert all(np.array_equal(spikes.layers[k][number], layer) for k, layer in enumerate(fired))
+            assert np.array_equal(2 * spikes.potential[number], potential)
+        assert 0.05 < spikes.layers[0].mean() < 0.95
+    assert len(built) == 1
+
+
+def same(one: Spikes, other: Spikes) -> None:
+    for a, b in zip(one.layers, other.layers, strict=True):
+        assert np.array_equal(a, b)
+    assert np.array_equal(one.potential, other.potential)
+
+
+def test_sums_that_16_bits_cannot_hold() -> None:
+    """More spikes of weight 127 than a sum of 16 bits holds, in a dense layer and in a convolution over channels."""
+    network = ThresholdNetwork((1, 20, 20), (conv(300, 1, (1, 1)), conv(2, 300, (3, 3)), dense(3, 2 * 18 * 18)))
+    layers = [replace(layer, weight=np.full_like(layer.weight, 127)) for layer in network.layers]
+    layers[1] = replace(layers[1], threshold=np.array([127 * 2699.5, 127 * 2700]))  # 300 x 3 x 3 is 2700
+    layers[2] = replace(layers[2], weight=layers[2].weight * np.array([[1], [-1], [1]], np.int32))
+    network = ThresholdNetwork(network.input_shape, tuple(layers))
+    frames = frames_for(network, 0, 6)
+    spikes = brian2_fast.simulate(network, frames)
+    same(spikes, simulator("torch")(network, frames))
+    assert spikes.layers[1][1].reshape(2, -1).all(1).tolist() == [True, False]
+
+
+HARNESS_OBJECTS = """#pragma once
+#include <cstdint>
+struct Network { static bool _globally_stopped; };
+namespace brian { extern FLOAT *_array_neurons_v, *_array_neurons_I; extern int32_t* _array_neurons__spikespace; }
+"""
+HARNESS_MAIN = """#include "steep_network.cpp"
+bool Network::_globally_stopped = false;
+static FLOAT v[steep::NEURONS], current[steep::NEURONS];
+static int32_t spikes[steep::NEURONS + 1];
+FLOAT *brian::_array_neurons_v = v, *brian::_array_neurons_I = current;
+int32_t* brian::_array_neurons__spikespace = spikes;
+int main() {
+    steep::start();
+    for (int64_t step = 0; !Network::_globally_stopped; step++) {
+        int count = 0;
+        for (int i = 0; i < steep::NEURONS; i++)
+            if (v[i] > 0) spikes[count++] = i;
+        spikes[steep::NEURONS] = count;
+        for (int i = 0; i < steep::NEURONS; i++) v[i] = current[i];
+        steep::advance(step);
+    }
+}
+"""
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_delivery_on_random_architectures(number: int, tmp_path: Path) -> None:
+    """The delivery alone, with a loop of six lines in place of Brian2, which takes far longer to compile."""
+    network = draw_network(number)
+    (tmp_path / "steep_network.cpp").write_text(program.source_of(network))
+    (tmp_path / "objects.h").write_text(HARNESS_OBJECTS)
+    (tmp_path / "network.h").write_text("")
+    (tmp_path / "main.cpp").write_text(HARNESS_MAIN)
+    kind = "float" if network.float_dtype is np.float32 else "double"
+    # With the processor's own vectors, and as on a processor without any that the source knows.
+    options = ["-march=native"] if number % 2 else []
+    command = [program.compiler(), "-std=c++17", "-O1", "-w", *options, f"-DFLOAT={kind}"]
+    command += [f"-I{tmp_path}", f"-I{program.HERE}", str(tmp_path / "main.cpp"), "-o", str(tmp_path / "simulation")]
+    subprocess.run(command, check=True)
+    for seed, largest in enumerate((3, 127, 2000)):
+        given = with_weights(network, seed, largest)
+        if given.float_dtype is not network.float_dtype:
+            continue
+        frames = frames_for(given, seed, 25)
+        same(brian2_fast._run(tmp_path / "simulation", given, frames, None), simulator("torch")(given, frames))
+
+
+def draw_network(number: int) -> ThresholdNetwork:
+    """Return a random architecture of at least two layers, by number."""
+    found = []
+
+    @st.composite
+    def keep(draw: st.DrawFn) -> None:
+        network = draw(threshold_networks())
+        if len(network.layers) > 2:
+            found.append(network)
+
+    from hypothesis import HealthCheck, given, seed, settings
+
+    @seed(number)
+    @settings(max_examples=40, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(keep())
+    def run(_: None) -> None:
+        pass
+
+    run()
+    return max(found, key=lambda network: len(network.sizes) * sum(network.sizes))
+
+
+@pytest.fixture
+def small() -> ThresholdNetwork:
+    return with_weights(ThresholdNetwork((1, 3, 3), (dense(8, 9), dense(7, 8), dense(3, 7))), 1, 5)
+
+
+def test_kept_layers_and_blocks_of_frames(small: ThresholdNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = frames_for(small, 3, 20)
+    whole = simulator("torch")(small, frames)
+    monkeypatch.setattr(brian2_fast, "BLOCK", 6)
+    spikes = brian2_fast.simulate(small, frames, keep=[2])
+    assert spikes.packed().kept == [2]
+    assert np.array_equal(spikes.layers[1], whole.layers[1])
+    assert np.array_equal(spikes.potential, whole.potential)
+    with pytest.raises(SteepError, match="layer 3 were not kept"):
+        _ = spikes.layers[-1]
+    with pytest.raises(SteepError, match="there is no layer 4; the network has layers 1 to 3"):
+        brian2_fast.simulate(small, frames, keep=[4])
+    streamed = list(brian2_fast.simulate_blocks(small, (frames[k : k + 5] for k in range(0, 20, 5))))
+    same(Spikes.joined(streamed), whole)
+    assert len(brian2_fast.simulate(small, frames[:0]).potential) == 0
+
+
+def script(path: Path, text: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_a_run_that_did_not_work_on_what_it_was_given_is_refused(small: ThresholdNetwork, tmp_path: Path) -> None:
+    frames = frames_for(small, 3, 20)
+    real = program.program_for(small)
+    cases = {
+        "true": "worked on \\[\\]; was it interrupted",
+        "echo 'no luck' >&2; exit 7": "exit status 7: no luck",
+        f'truncate -s -8 weights.bin; exec {real} "$@"': "weights.bin is shorter than the network needs",
+        f'printf x >> inputs.bin; exec {real} "$@"': "inputs.bin is longer than the network needs",
+        f'truncate -s -8 frames.bin; exec {real} "$@"': "frames.bin is shorter",
+        f"cp inputs.bin i; tr '\\000' '\\100' < i > inputs.bin; exec {real} \"$@\"": "was given .* and worked on",
+    }
+    for text, message in cases.items():
+        with pytest.raises(SteepError, match=message):
+            brian2_fast._run(script(tmp_path / "simulation", text), small, frames, None)
+
+
+def test_processes_that_start_at_once_build_one_program(small: ThresholdNetwork, tmp_path: Path) -> None:
+    """A cache of their own; both run; the folder ends with one program and nothing half-built."""
+    small.save(tmp_path / "network.npz")
+    np.save(tmp_path / "frames.npy", frames_for(small, 3, 20))
+    code = (
+        "import logging, sys; import numpy as np; from steep.simulators import brian2_fast;"
+        "from steep.threshold.network import ThresholdNetwork; logging.basicConfig(level=logging.INFO);"
+        "brian2_fast.simulate(ThresholdNetwork.load(sys.argv[1]), np.load(sys.argv[2])).save(sys.argv[3])"
+    )
+    environment = os.environ | {"STEEP_CACHE": str(tmp_path / "cache")}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, tmp_path / "network.npz", tmp_path / "frames.npy", tmp_path / f"{number}.npz"],
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(2)
+    ]
+    said = [process.communicate()[1] for process in started]
+    assert [process.returncode for process in started] == [0, 0], said
+    assert sum("compiled in" in text for text in said) == 1
+    same(Spikes.load(tmp_path / "0.npz"), Spikes.load(tmp_path / "1.npz"))
+    same(Spikes.load(tmp_path / "0.npz"), simulator("torch")(small, np.load(tmp_path / "frames.npy")))
+    names = [path.name for path in (tmp_path / "cache" / "brian2").iterdir()]
+    assert sorted(re.sub("^[0-9a-f]{20}", "", name) for name in names) == ["", ".lock"]
+
+
+def test_without_a_compiler_the_reference_does_it(
+    small: ThresholdNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    script(tmp_path / "make", "exit 1")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    frames = frames_for(small, 3, 20)
+    same(brian2.simulate(small, frames), simulator("torch")(small, frames))
+    assert "no g++: install it" in caplog.text
+    with pytest.raises(SteepError, match=r"fast delivery needs g\+\+; install it, or use backend brian2-reference"):
+        brian2_fast.simulate(small, frames)
+
+
+def test_a_compiler_that_fails_leaves_its_words(
+    small: ThresholdNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for tool in ("make", "sh", "rm", "python3"):
+        (tmp_path / tool).symlink_to(shutil.which(tool))
+    script(tmp_path / "g++", "echo 'no space on this planet' >&2; exit 1")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv("STEEP_CACHE", str(tmp_path / "cache"))
+    for cached in (program._cache_folder, program._machine):
+        cached.cache_clear()
+    try:
+        with pytest.raises(SteepError, match=r"did not compile; .*log says why"):
+            brian2_fast.simulate(small, frames_for(small, 3, 20))
+        (told,) = (tmp_path / "cache" / "brian2").glob("*.log")
+        assert "no space on this planet" in told.read_text()
+    finally:
+        for cached in (program._cache_folder, program._machine):
+            cached.cache_clear()
+
+
+def test_a_cache_that_cannot_be_written_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("STEEP_CACHE", str(tmp_path / "file"))
+    program._cache_folder.cache_clear()
+    try:
+        assert program._cache_folder().is_dir()
+        assert "cannot be written" in caplog.text
+    finally:
+        program._cache_folder.cache_clear()
+
+
+def test_the_reference_is_taken_where_compiling_takes_longer(small: ThresholdNetwork, monkeypatch) -> None:
+    chosen = []
+    for name in ("brian2_fast", "brian2_lif"):
+        monkeypatch.setattr(f"steep.simulators.{name}.simulate", lambda *_, name=name: chosen.append(name))
+    monkeypatch.setattr(brian2, "is_built", lambda _: False)
+    for frames in (10, 100_000):
+        brian2.simulate(small, np.zeros((frames, 1, 3, 3), np.uint8))
+    monkeypatch.setattr(brian2, "is_built", lambda _: True)
+    brian2.simulate(small, np.zeros((10, 1, 3, 3), np.uint8))
+    assert chosen == ["brian2_lif", "brian2_fast", "brian2_fast"]
