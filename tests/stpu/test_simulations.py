@@ -61,10 +61,10 @@ def test_buffer_delays_and_reference_are_one(simulation: tuple[StpuNetwork, Stim
     network, stimulus = simulation
     watched = np.arange(network.count)
     expected = reference.simulate(network, stimulus, STEPS, watched)
-    for buffered in (True, False):
-        found = brian2_stpu.simulate(network, stimulus, STEPS, watched, buffered=buffered)
+    for travel in ("buffer", "delays", "rows"):
+        found = brian2_stpu.simulate(network, stimulus, STEPS, watched, travel)
         for name in ("step", "neuron", "potential", "membrane"):
-            assert np.array_equal(getattr(found, name), getattr(expected, name)), (buffered, name)
+            assert np.array_equal(getattr(found, name), getattr(expected, name)), (travel, name)
 
 
 @settings(max_examples=100, deadline=None)
@@ -78,7 +78,7 @@ def test_the_reference_is_what_loops_say(simulation: tuple[StpuNetwork, Stimulus
 
 
 def test_compiled_brian2_too() -> None:
-    """The buffer's functions exist in Cython as well; where there is no compiler, Brian2's NumPy target serves."""
+    """The functions of buffer and rows exist in Cython as well; without a compiler, Brian2's NumPy target serves."""
     rng = np.random.default_rng(4)
     from random_stpu import network_of, stimulus_of
 
@@ -86,14 +86,16 @@ def test_compiled_brian2_too() -> None:
     stimulus = stimulus_of(rng, network)
     watched = np.arange(network.count)
     expected = reference.simulate(network, stimulus, STEPS, watched)
-    found = brian2_stpu.simulate(network, stimulus, STEPS, watched, target="cython")
-    assert np.array_equal(found.neuron, expected.neuron) and np.array_equal(found.membrane, expected.membrane)
+    for travel in ("buffer", "rows"):
+        found = brian2_stpu.simulate(network, stimulus, STEPS, watched, travel, target="cython")
+        assert np.array_equal(found.neuron, expected.neuron) and np.array_equal(found.membrane, expected.membrane)
 
 
 IMPLEMENTATIONS = {
     "reference": reference.simulate,
-    "buffer": lambda *arguments: brian2_stpu.simulate(*arguments, buffered=True),
-    "delays": lambda *arguments: brian2_stpu.simulate(*arguments, buffered=False),
+    "buffer": lambda *arguments: brian2_stpu.simulate(*arguments, "buffer"),
+    "delays": lambda *arguments: brian2_stpu.simulate(*arguments, "delays"),
+    "rows": lambda *arguments: brian2_stpu.simulate(*arguments, "rows"),
 }
 
 

@@ -22,9 +22,9 @@ from steep.stpu.network import Stimulus, StpuNetwork
 IMPLEMENTATIONS = {
     "reference": None,
     **{
-        f"brian2-{kind} ({target})": (kind == "buffer", target)
+        f"brian2-{kind} ({target})": (kind, target)
         for target in ("numpy", "cython")
-        for kind in ("buffer", "delays")
+        for kind in ("buffer", "delays", "rows")
     },
 }
 # One size is changed at a time; the rest is as in the first setting.
@@ -74,7 +74,7 @@ def measure_here(implementation: str, setting: dict[str, int]) -> dict[str, floa
         else:
             from steep.stpu.brian2_stpu import simulate
 
-            found = simulate(network, stimulus.until(steps), steps, watched, buffered=chosen[0], target=chosen[1])
+            found = simulate(network, stimulus.until(steps), steps, watched, *chosen)
         return time.process_time() - started, found.neuron
 
     run(min(STEPS))  # compiles, imports, warms caches

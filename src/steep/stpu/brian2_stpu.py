@@ -1,11 +1,14 @@
-"""The STPU in Brian2, twice: with the temporal buffer as state of the neuron, and with Brian2's own synaptic delays.
+"""The STPU in Brian2, three times: with the temporal buffer as state of the neuron, with Brian2's own synaptic delays,
+and with the buffer filled row by row.
 
-Both take the step of `steep.stpu.network` as discrete updates at the start of a time step. They differ in how a spike
-travels: with the *buffer*, it is written at once into slot t + d of its target, and the slot is read and cleared when
-its time comes; with *delays*, Brian2's queues hold it back until it arrives in an ordinary variable.
+All take the step of `steep.stpu.network` as discrete updates at the start of a time step. They differ in how a spike
+travels. With the *buffer*, each synapse writes it at once into slot t + d of its target, and the slot is read and
+cleared when its time comes; with *delays*, Brian2's queues hold it back until it arrives in an ordinary variable. With
+*rows*, there are no Brian2 synapses: once a step, one call adds for each neuron that fires its row of weights, ordered
+by delay, to the same buffer. That is the fast form; the other two are those that a Brian2 user can read and check.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from brian2 import (
@@ -53,6 +56,18 @@ CYTHON_TAKE = """cdef double take(int cell):
     _namespacecells[cell] = 0
     return value
 """
+CYTHON_SEND = """cdef double send(int now, int count, int cells_in_all):
+    cdef int spike, cell
+    cdef long long k
+    for spike in range(_namespacefired[count]):
+        for k in range(_namespacebegin[_namespacefired[spike]], _namespacebegin[_namespacefired[spike] + 1]):
+            cell = _namespacetarget[k] + now
+            if cell >= cells_in_all:
+                cell -= cells_in_all
+            _namespacecells[cell] += _namespaceweight[k]
+    return 0.0
+"""
+Travel = Literal["buffer", "delays", "rows"]
 
 
 def simulate(
@@ -60,7 +75,7 @@ def simulate(
     stimulus: Stimulus,
     steps: int,
     watched: np.ndarray,
-    buffered: bool = True,
+    travel: Travel = "buffer",
     target: str = "numpy",
 ) -> Recording:
     """Run `steps` steps; as `steep.stpu.reference.simulate`.
@@ -68,7 +83,7 @@ def simulate(
     Parameters
     ----------
     network, stimulus, steps, watched : as there.
-    buffered : with the temporal buffer, else with Brian2's delays.
+    travel : how spikes travel: through the ``buffer``, by Brian2's ``delays``, or into the buffer in ``rows``.
     target : Brian2's code generation target, ``numpy`` or ``cython``.
 
     """
@@ -80,7 +95,7 @@ def simulate(
     defaultclock.dt = STEP
     namespace: dict[str, Any] = {"slots": network.slots}
     cells = np.zeros(network.slots * network.count, kind)
-    if buffered:
+    if travel != "delays":
         namespace |= _buffer_functions(cells)
 
     neurons = NeuronGroup(
@@ -98,7 +113,9 @@ def simulate(
     neurons.leak = np.where(network.is_input, 0, network.leak)
     neurons.retained = kind(1) - network.leak.astype(kind)
     fetch = (
-        "arrived = take(i + N * (t_in_timesteps % slots))\nV += arrived" if buffered else "V += arrived\narrived = 0"
+        "V += arrived\narrived = 0"
+        if travel == "delays"
+        else "arrived = take(i + N * (t_in_timesteps % slots))\nV += arrived"
     )
     neurons.run_regularly(LEAK[network.variant] + fetch, when="start")
     if network.variant == "multiplicative":
@@ -107,8 +124,11 @@ def simulate(
     run = Network(neurons)
     run.schedule = SCHEDULE
     if len(network.source):
-        run.add(_synapses(network, neurons, buffered, namespace))
-    run.add(_from_outside(network, stimulus, steps, neurons, cells if buffered else None))
+        if travel == "rows":
+            run.add(_rows(network, neurons, cells))
+        else:
+            run.add(_synapses(network, neurons, travel == "buffer", namespace))
+    run.add(_from_outside(network, stimulus, steps, neurons, None if travel == "delays" else cells))
     spikes = SpikeMonitor(neurons)
     potential = StateMonitor(neurons, "V", record=watched, when="after_start")
     membrane = StateMonitor(neurons, "V", record=watched, when="end")
@@ -131,25 +151,51 @@ def _buffer_functions(cells: np.ndarray) -> dict[str, Function]:
         cells[cell] = 0
         return values
 
-    functions = {}
-    for function, arguments, code in (
-        (put, ["cell", "cells_in_all", "value"], CYTHON_PUT),
-        (take, ["cell"], CYTHON_TAKE),
-    ):
-        made = Function(
-            function,
-            arg_units=[1] * len(arguments),
-            arg_names=arguments,
-            return_unit=1,
-            return_type="float",
-            stateless=False,
-        )
-        made.implementations.add_implementation("numpy", function)
-        made.implementations.add_implementation(
-            "cython", code, name=function.__name__, namespace={"cells": cells}, availability_check=None
-        )
-        functions[function.__name__] = made
-    return functions
+    return {
+        "put": _compiled(put, ["cell", "cells_in_all", "value"], CYTHON_PUT, {"cells": cells}),
+        "take": _compiled(take, ["cell"], CYTHON_TAKE, {"cells": cells}),
+    }
+
+
+def _compiled(function: Any, arguments: list[str], code: str, arrays: dict[str, np.ndarray]) -> Function:
+    """Return a function for Brian2's equations in Python and in Cython, where it works on `arrays`."""
+    made = Function(
+        function,
+        arg_units=[1] * len(arguments),
+        arg_names=arguments,
+        return_unit=1,
+        return_type="float",
+        stateless=False,
+    )
+    made.implementations.add_implementation("numpy", function)
+    made.implementations.add_implementation(
+        "cython", code, name=function.__name__, namespace=arrays, availability_check=None
+    )
+    return made
+
+
+def _rows(network: StpuNetwork, neurons: NeuronGroup, cells: np.ndarray) -> NeuronGroup:
+    """Return the object that sends all spikes of a step: every source has a row of cells and weights, ordered by delay
+    and beyond that as given, so that sums are built in the same order as in the reference."""
+    order = np.lexsort((network.delay, network.source))
+    begin = np.searchsorted(network.source[order], np.arange(network.count + 1))
+    target = (network.target[order] + network.count * network.delay[order]).astype(np.int32)
+    weight = network.weight[order].astype(cells.dtype)
+    fired = neurons.variables["_spikespace"].get_value()  # the neurons that fire, and at the end their number
+
+    def send(now: int, count: int, cells_in_all: int) -> float:
+        first, last = begin[fired[: fired[count]]], begin[fired[: fired[count]] + 1]
+        length = last - first
+        # The entries of all rows, one row after the other.
+        entry = np.repeat(first - np.cumsum(length) + length, length) + np.arange(length.sum())
+        np.add.at(cells, (target[entry] + int(now)) % int(cells_in_all), weight[entry])
+        return 0.0
+
+    arrays = {"fired": fired, "begin": begin.astype(np.int64), "target": target, "weight": weight, "cells": cells}
+    function = _compiled(send, ["now", "count", "cells_in_all"], CYTHON_SEND, arrays)
+    sender = NeuronGroup(1, "done : 1", namespace={"send": function, "count": network.count, "slots": network.slots})
+    sender.run_regularly("done = send(count * (t_in_timesteps % slots), count, count * slots)", when="synapses")
+    return sender
 
 
 def _synapses(network: StpuNetwork, neurons: NeuronGroup, buffered: bool, namespace: dict[str, Any]) -> Synapses:
@@ -179,20 +225,19 @@ def _from_outside(
     order = np.argsort(stimulus.injected_step, kind="stable")
     bounds = np.searchsorted(stimulus.injected_step[order], np.arange(steps + 1))
     values = stimulus.injected.astype(network.dtype)
+    # Brian2's own arrays: setting variables through a group takes longer than many a step.
+    flags, arrived = (neurons.variables[name].get_value() for name in ("told", "arrived"))
 
     @network_operation(when="before_start")
     def enter(t: Any) -> None:
         step = round(float(t / STEP))
-        flags = np.zeros(network.count, bool)
+        flags[:] = False
         flags[told[step]] = True
-        neurons.told = flags
         chosen = order[bounds[step] : bounds[step + 1]]
         if len(chosen):
             targets = stimulus.injected_neuron[chosen]
             if cells is None:
-                arrived = np.array(neurons.arrived)
                 np.add.at(arrived, targets, values[chosen])
-                neurons.arrived = arrived
             else:
                 np.add.at(cells, step % network.slots * network.count + targets, values[chosen])
 
