@@ -1,5 +1,6 @@
 # The original network, the sharpened network trained on from it, and its compilation to integers.
 # One compute thread each: other thread counts give other bits, and seeds run side by side.
+# A training that was killed goes on from its checkpoint, which is no output: Snakemake removes the outputs of what failed.
 
 
 rule train_original:
@@ -17,15 +18,16 @@ rule train_original:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(2000),
-        runtime=minutes(120),
+        runtime=minutes(30),
     params:
         layers=lambda wildcards: as_json(config["networks"][experiment(wildcards)["network"]]["layers"]),
         recipe=recipe("original"),
+        checkpoint=unfinished("original"),
         code=code("steep.training", "steep.checkpoint"),
     shell:
         "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, original' python -m steep train-original"
         " --layers {params.layers:q} --recipe {params.recipe:q} --seed {wildcards.seed}"
-        " --train {input.train:q} --validation {input.validation:q}"
+        " --train {input.train:q} --validation {input.validation:q} --checkpoint {params.checkpoint:q}"
         " --output {output.network:q} --history {output.history:q} 2>&1 | tee -i {log:q}"
 
 
@@ -45,14 +47,15 @@ rule continue_original:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(2000),
-        runtime=minutes(120),
+        runtime=minutes(30),
     params:
         recipe=continued_recipe,
+        checkpoint=unfinished("continued"),
         code=code("steep.training", "steep.checkpoint"),
     shell:
         "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, trained on' python -m steep continue-original"
         " --original {input.original:q} --recipe {params.recipe:q} --seed {wildcards.seed}"
-        " --train {input.train:q} --validation {input.validation:q}"
+        " --train {input.train:q} --validation {input.validation:q} --checkpoint {params.checkpoint:q}"
         " --output {output.network:q} --history {output.history:q} 2>&1 | tee -i {log:q}"
 
 
@@ -73,14 +76,15 @@ rule sharpen_network:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(2000),
-        runtime=minutes(120),
+        runtime=minutes(30),
     params:
         recipe=recipe("sharpening"),
+        checkpoint=unfinished("sharpened"),
         code=code("steep.sharpening.training", "steep.checkpoint"),
     shell:
         "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, sharpening' python -m steep sharpen-network"
         " --original {input.original:q} --recipe {params.recipe:q} --seed {wildcards.seed}"
-        " --train {input.train:q} --validation {input.validation:q}"
+        " --train {input.train:q} --validation {input.validation:q} --checkpoint {params.checkpoint:q}"
         " --output {output.network:q} --history {output.history:q} --activations {output.activations:q} 2>&1 | tee -i {log:q}"
 
 
@@ -123,15 +127,16 @@ rule train_population:
     conda:
         "../envs/steep.yaml"
     resources:
-        mem_mb=megabytes(2000),
-        runtime=minutes(120),
+        mem_mb=megabytes(3000),
+        runtime=minutes(30),
     params:
         recipe=recipe("population"),
+        checkpoint=unfinished("population"),
         code=code("steep.population", "steep.simulators.torch_threshold", "steep.checkpoint"),
     shell:
         "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, population code' python -m steep train-population"
         " --network {input.network:q} --recipe {params.recipe:q} --seed {wildcards.seed}"
-        " --train {input.train:q} --validation {input.validation:q}"
+        " --train {input.train:q} --validation {input.validation:q} --checkpoint {params.checkpoint:q}"
         " --output {output.network:q} --history {output.history:q} 2>&1 | tee -i {log:q}"
 
 

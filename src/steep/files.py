@@ -1,7 +1,9 @@
 """Files that are either whole or absent: everything is written beside its place and renamed into it."""
 
+import glob
 import io
 import os
+import socket
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -13,9 +15,36 @@ import numpy as np
 from steep.errors import SteepError
 
 
+def _abandoned(path: Path) -> Iterator[Path]:
+    """Yield temporary files for `path` whose writers, on this machine, were killed."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        host, _, process = part.name.removesuffix(".part").removeprefix(f".{path.name}.").rpartition(".")
+        if host == socket.gethostname() and process.isdecimal():
+            try:
+                os.kill(int(process), 0)  # signal 0 only asks whether the process is there
+            except ProcessLookupError:
+                yield part
+            except (OSError, OverflowError):
+                continue
+
+
+def remove(path: Path) -> None:
+    """Remove a file and what killed writers of it left, where they exist."""
+    for old in (path, *_abandoned(path)):
+        with suppress(OSError):
+            old.unlink()
+
+
+# What NumPy and zipfile raise besides about bytes that are damaged: an unknown compression, an "encrypted" member, ...
+DAMAGE = (KeyError, AttributeError, RuntimeError, NotImplementedError, TypeError, OverflowError, SyntaxError)
+
+
 @contextmanager
 def atomic(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block ends well, remove it otherwise.
+
+    What earlier writers of `path` left when they were killed is removed too. The name of the temporary file tells
+    machine and process, because on a cluster a job that was given up for lost may still be writing on another node.
 
     Raises
     ------
@@ -24,7 +53,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
 
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -37,8 +66,9 @@ def atomic(path: Path | str) -> Iterator[Path]:
             f"{path}: cannot be written ({reason}); make room or change the folder and run again"
         ) from error
     finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        for part in (temporary, *_abandoned(path)):
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -47,10 +77,10 @@ def write_text(path: Path | str, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def write_npz(path: Path | str, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays as a compressed NPZ; equal arrays give equal bytes (NumPy stamps its members with a fixed date)."""
+def write_npz(path: Path | str, arrays: Mapping[str, np.ndarray], compressed: bool = True) -> None:
+    """Write arrays as an NPZ; equal arrays give equal bytes (NumPy stamps its members with a fixed date)."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    (np.savez_compressed if compressed else np.savez)(buffer, **arrays)
     with atomic(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
 
@@ -69,7 +99,7 @@ def read_npz(path: Path | str, names: tuple[str, ...] = ()) -> dict[str, np.ndar
             arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
         raise SteepError(f"{path}: no such file") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, AttributeError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, *DAMAGE) as error:
         raise SteepError(f"{path}: not a whole NPZ file; delete it and run again") from error
     missing = [name for name in names if name not in arrays]
     if missing:
@@ -77,3 +107,11 @@ def read_npz(path: Path | str, names: tuple[str, ...] = ()) -> dict[str, np.ndar
             f"{path}: lacks {', '.join(missing)}; it was not written by this version, delete it and run again"
         )
     return arrays
+
+
+def unpack_bits(packed: np.ndarray, count: int) -> np.ndarray:
+    """Return the first `count` bits of every row of uint8 (rows, bytes) as uint8; ValueError where rows of so many bits
+    would have another length, so that a damaged count cannot fill the memory."""
+    if packed.ndim != 2 or packed.dtype != np.uint8 or packed.shape[1] != -(-count // 8):
+        raise ValueError(f"{packed.dtype} {packed.shape} does not hold rows of {count} bits")
+    return np.unpackbits(packed, axis=1, count=count)

@@ -1,12 +1,13 @@
 """Frames: the labelled input samples that a network sees, one per simulation time step."""
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from steep.errors import SteepError
-from steep.files import read_npz, write_npz
+from steep.files import read_npz, unpack_bits, write_npz
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,11 @@ class Frames:
     def load(cls, path: Path | str) -> "Frames":
         """Read what `save` wrote; SteepError when the file is broken."""
         stored = read_npz(path, ("values", "labels", "classes", "shape", "full_scale"))
-        values, shape = stored["values"], tuple(int(n) for n in stored["shape"])
-        full_scale = int(stored["full_scale"])
-        if full_scale == 1:
-            values = np.unpackbits(values, axis=1, count=int(np.prod(shape[1:])))
-        return cls(values.reshape(shape), stored["labels"], int(stored["classes"]), full_scale)
+        try:
+            values, shape = stored["values"], tuple(int(n) for n in stored["shape"])
+            classes, full_scale = int(stored["classes"]), int(stored["full_scale"])
+            if full_scale == 1:
+                values = unpack_bits(values, math.prod(shape[1:]))
+            return cls(values.reshape(shape), stored["labels"], classes, full_scale)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise SteepError(f"{path}: not frames of this version; delete it and run again") from error

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import h5py
 import nir
 import numpy as np
 
@@ -67,13 +68,28 @@ def write_graph(path: Path | str, network: ThresholdNetwork, form: str) -> None:
         nir.write(temporary, to_graph(network, form))
 
 
+def _walk(path: Path | str) -> None:
+    """Refuse an HDF5 file that cannot be walked or says that it holds far more than its bytes could: reading on in a
+    damaged one may take minutes and gigabytes."""
+    size = Path(path).stat().st_size
+
+    def check(name: str, one: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(one, h5py.Dataset) and one.nbytes > 2000 * size:
+            raise ValueError(f"{name} would take {one.nbytes} bytes")
+
+    with h5py.File(path, "r") as file:
+        file.visititems(check)
+
+
 def read_graph(path: Path | str) -> nir.NIRGraph:
     """Read an NIR file; SteepError when it is none."""
     try:
+        _walk(path)
         return nir.read(path, type_check=False)
     except FileNotFoundError as error:
         raise SteepError(f"{path}: no such file") from error
-    except (OSError, KeyError, ValueError) as error:
+    # h5py raises what the HDF5 library and the reader's constructors happen to say about a damaged file.
+    except Exception as error:
         raise SteepError(f"{path}: not a whole NIR file; export it again") from error
 
 

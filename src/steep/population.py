@@ -6,6 +6,7 @@ cross-entropy. The layer learns from the spikes of the deployed network's last h
 all readouts of a network share its hidden layers.
 """
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import DeepNetwork, as_tensor
+from steep.resume import Checkpoint, training_key
 from steep.sharpening.activation import CALIBRATION_FRAMES, begin_sharpening, set_sharpness
 from steep.sharpening.schedules import Moment, sharpness_at
 from steep.training import History, fit, prepare_torch
@@ -46,7 +48,7 @@ def population_key(classes: int, units: int, active: int, seed: int) -> np.ndarr
 
 
 def train_population(
-    train: Frames, validation: Frames, recipe: dict[str, Any], seed: int
+    train: Frames, validation: Frames, recipe: dict[str, Any], seed: int, checkpoint: Path | None = None
 ) -> tuple[DeepNetwork, list[dict]]:
     """Train the layer from scratch, its units sharpening as the recipe's schedule says.
 
@@ -55,6 +57,7 @@ def train_population(
     train, validation : spikes of the last hidden layer (frames, 1, 1, units), with labels.
     recipe : the config's ``population`` recipe.
     seed : of the key, initial weights, dropout and batch order.
+    checkpoint : file to go on from after an interruption (see `steep.resume`).
 
     Returns
     -------
@@ -84,5 +87,14 @@ def train_population(
         set_sharpness(network, reached)
         history.note(epoch, loss, reached[0])
 
-    fit(network, train, recipe, shuffle, lambda progress: set_sharpness(network, sharpness(progress)), after_epoch)
+    identity = training_key("steep.population", seed, recipe, (train, validation), spec)
+    fit(
+        network,
+        train,
+        recipe,
+        shuffle,
+        before_batch=lambda progress: set_sharpness(network, sharpness(progress)),
+        after_epoch=after_epoch,
+        checkpoint=checkpoint and Checkpoint(checkpoint, identity, (history,)),
+    )
     return network, history.rows

@@ -1,10 +1,12 @@
 """Training: one plain PyTorch loop, which serves the original network and, with a changing sharpness, the sharpened
 one."""
 
+import json
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from torch.nn import functional
 from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import DeepNetwork, as_tensor, logits, scaled
+from steep.resume import Checkpoint, training_key
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +100,7 @@ def fit(
     shuffle: torch.Generator,
     before_batch: Callable[[float], None],
     after_epoch: Callable[[int, float], None],
+    checkpoint: Checkpoint | None = None,
 ) -> None:
     """Minimise the cross-entropy on `frames`; the learning rate falls to zero along a cosine.
 
@@ -111,6 +115,7 @@ def fit(
     shuffle : generator of the batch order.
     before_batch : called with the training progress, 0 to 1.
     after_epoch : called with the number of epochs done and the mean training loss.
+    checkpoint : where training goes on, if an earlier one was interrupted, and where its state is kept.
 
     Raises
     ------
@@ -120,13 +125,16 @@ def fit(
     """
     x, labels = torch.from_numpy(frames.values), torch.from_numpy(frames.labels.astype(np.int64))
     augmentation, brief = recipe.get("augmentation", {}), recipe.get("precision") == "bfloat16"
+    if brief and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        log.warning("this processor has no bfloat16: expect ten times the training time, or write precision: float32")
     size, epochs, rate = recipe["batch_size"], recipe["epochs"], recipe["learning_rate"]
     batches = len(x) // size  # what is left over of an epoch is dropped; the next epoch shuffles anew
     if batches == 0:
         raise SteepError(f"batch_size is {size}, but there are only {len(x)} training frames; write a smaller number")
     optimizer = OPTIMIZERS[recipe["optimizer"]](network.parameters(), rate, recipe.get("weight_decay", 0.0))
     network.train()
-    for epoch in range(epochs):
+    done = checkpoint.restore(network, optimizer, shuffle) if checkpoint else 0
+    for epoch in range(done, epochs):
         order = torch.randperm(len(x), generator=shuffle)
         total = torch.zeros(())
         for batch in range(batches):
@@ -148,6 +156,8 @@ def fit(
         if not math.isfinite(mean):
             raise SteepError(f"the training loss became {mean} in epoch {epoch + 1}; write a smaller learning_rate")
         after_epoch(epoch + 1, mean)
+        if checkpoint and epoch + 1 < epochs:
+            checkpoint.save(epoch + 1, network, optimizer, shuffle)
 
 
 class History:
@@ -158,6 +168,7 @@ class History:
         self.network, self.epochs, self.started = network, epochs, time.monotonic()
         self.x, self.labels = as_tensor(validation), torch.from_numpy(validation.labels.astype(np.int64))
         self.rows: list[dict[str, float]] = []
+        self.before = 0  # epochs that an interrupted run had done
 
     @property
     def losses(self) -> list[float]:
@@ -178,15 +189,29 @@ class History:
             }
         )
         elapsed = time.monotonic() - self.started
-        left = elapsed / epoch * (self.epochs - epoch) if epoch else math.nan
+        left = elapsed / (epoch - self.before) * (self.epochs - epoch) if epoch else math.nan
         parts = [f"epoch {epoch}/{self.epochs}", f"sharpness {sharpness:.2f}", f"validation {accuracy:.2f}%"]
         if epoch:  # epoch 0 is the network that training starts from
             parts += [f"loss {train_loss:.4f}", f"{left:.0f} s left"]
         log.info(", ".join(parts))
 
+    def state(self) -> dict[str, np.ndarray]:
+        """Return the rows, for a checkpoint; JSON gives back every float to the last bit."""
+        return {"history": np.array(json.dumps(self.rows))}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over the rows of an interrupted run."""
+        self.rows = json.loads(str(state["history"]))
+        self.before = int(self.rows[-1]["epoch"])
+
 
 def train_original(
-    spec: dict[str, Any], recipe: dict[str, Any], train: Frames, validation: Frames, seed: int
+    spec: dict[str, Any],
+    recipe: dict[str, Any],
+    train: Frames,
+    validation: Frames,
+    seed: int,
+    checkpoint: Path | None = None,
 ) -> tuple[DeepNetwork, list[dict]]:
     """Train a network with its ordinary activation.
 
@@ -196,6 +221,7 @@ def train_original(
     recipe : the config's ``original`` recipe.
     train, validation : frames; the validation frames are only measured, never learnt.
     seed : of initial weights, dropout and batch order.
+    checkpoint : file to go on from after an interruption (see `steep.resume`).
 
     Returns
     -------
@@ -205,8 +231,29 @@ def train_original(
     shuffle = prepare_torch(seed, ORIGINAL)
     network = DeepNetwork(spec, recipe["dropout"], recipe["input_dropout"])
     history = History(network, validation, recipe["epochs"])
-    fit(network, train, recipe, shuffle, lambda progress: None, lambda epoch, loss: history.note(epoch, loss, 0.0))
+    key = training_key("steep.training", seed, recipe, (train, validation), spec)
+    fit_plainly(network, train, recipe, shuffle, history, checkpoint and Checkpoint(checkpoint, key, (history,)))
     return network, history.rows
+
+
+def fit_plainly(
+    network: DeepNetwork,
+    frames: Frames,
+    recipe: dict[str, Any],
+    shuffle: torch.Generator,
+    history: History,
+    checkpoint: Checkpoint | None,
+) -> None:
+    """Train without sharpening, see `fit`."""
+    fit(
+        network,
+        frames,
+        recipe,
+        shuffle,
+        before_batch=lambda progress: None,
+        after_epoch=lambda epoch, loss: history.note(epoch, loss, 0.0),
+        checkpoint=checkpoint,
+    )
 
 
 def restore(tensors: dict[str, np.ndarray], spec: dict[str, Any], recipe: dict[str, Any]) -> DeepNetwork:
@@ -223,6 +270,7 @@ def continue_original(
     train: Frames,
     validation: Frames,
     seed: int,
+    checkpoint: Path | None = None,
 ) -> tuple[DeepNetwork, list[dict]]:
     """Train an original network on with the recipe of sharpening, but without sharpening it.
 
@@ -231,11 +279,12 @@ def continue_original(
     Parameters
     ----------
     tensors, spec : the original network.
-    recipe, train, validation, seed : as for `train_original`.
+    recipe, train, validation, seed, checkpoint : as for `train_original`.
 
     """
     shuffle = prepare_torch(seed, AFTERWARDS)
     network = restore(tensors, spec, recipe)
     history = History(network, validation, recipe["epochs"])
-    fit(network, train, recipe, shuffle, lambda progress: None, lambda epoch, loss: history.note(epoch, loss, 0.0))
+    key = training_key("steep.training", seed, recipe, (train, validation), spec, tensors)
+    fit_plainly(network, train, recipe, shuffle, history, checkpoint and Checkpoint(checkpoint, key, (history,)))
     return network, history.rows

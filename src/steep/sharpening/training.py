@@ -1,6 +1,8 @@
 """Training from an original network on, while its activations become steps."""
 
 import math
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,7 @@ from torch import Tensor
 
 from steep.frames import Frames
 from steep.networks import DeepNetwork, as_tensor
+from steep.resume import Checkpoint, training_key
 from steep.sharpening.activation import CALIBRATION_FRAMES, begin_sharpening, set_sharpness
 from steep.sharpening.schedules import Moment, sharpness_at
 from steep.training import AFTERWARDS, History, fit, prepare_torch, restore
@@ -32,6 +35,15 @@ class Recorder:
         self.histograms.append([np.histogram(a.clamp(EDGES[0], EDGES[-1]).numpy(), EDGES)[0] for a in activations])
         self.sharpness.append(sharpness)
 
+    def state(self) -> dict[str, np.ndarray]:
+        """Return what was recorded, for a checkpoint."""
+        return {"recorded.histograms": np.array(self.histograms), "recorded.sharpness": np.array(self.sharpness)}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over what an interrupted run had recorded."""
+        histograms, sharpness = list(state["recorded.histograms"]), list(state["recorded.sharpness"])
+        self.histograms, self.sharpness = histograms, sharpness
+
     def arrays(self) -> dict[str, np.ndarray]:
         """Return what was recorded, as arrays for an NPZ (see `sharpen`)."""
         layers = [layer.activation for layer in self.network.hidden]
@@ -52,6 +64,7 @@ def sharpen(
     train: Frames,
     validation: Frames,
     seed: int,
+    checkpoint: Path | None = None,
 ) -> tuple[DeepNetwork, list[dict], dict[str, np.ndarray]]:
     """Train on from an original network until its units are steps, and beyond.
 
@@ -61,6 +74,7 @@ def sharpen(
     recipe : the config's ``sharpening`` recipe.
     train, validation : frames; the validation frames are only measured, never learnt.
     seed : of dropout and batch order.
+    checkpoint : file to go on from after an interruption (see `steep.resume`).
 
     Returns
     -------
@@ -93,5 +107,14 @@ def sharpen(
         recorder.record(network.activations(recorder.x), reached)
         history.note(epoch, loss, float(np.mean(reached)))
 
-    fit(network, train, recipe, shuffle, lambda progress: set_sharpness(network, sharpness(progress)), after_epoch)
+    key = training_key("steep.sharpening.training", seed, recipe, (train, validation), spec, tensors)
+    fit(
+        network,
+        train,
+        recipe,
+        shuffle,
+        before_batch=lambda progress: set_sharpness(network, sharpness(progress)),
+        after_epoch=after_epoch,
+        checkpoint=checkpoint and Checkpoint(checkpoint, key, (history, recorder)),
+    )
     return network, history.rows, recorder.arrays()
