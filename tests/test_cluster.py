@@ -1,0 +1,120 @@
+"""The profiles for clusters, run on a Slurm of two nodes that the tests start: the same digests as on one machine, and
+jobs that are cancelled or killed are tried again and go on."""
+
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import slurm
+import yaml
+from checkouts import ENVIRONMENT, copy_of, digests, with_long_training
+
+pytestmark = pytest.mark.dag
+FOLDER = "results/test/small-dense-digits-current"
+TARGETS = [f"{FOLDER}/seed-{seed}/scores-potential.csv" for seed in (0, 1)]
+NAMES = [
+    f"{FOLDER}/seed-{seed}/{name}"
+    for seed in (0, 1)
+    for name in (
+        "original.safetensors",
+        "sharpened.safetensors",
+        "threshold.npz",
+        "spikes/stpu.npz",
+        "scores-potential.csv",
+    )
+]
+
+COMMAND = ["snakemake", *TARGETS, "--configfile", "config/test.yaml"]
+
+
+def run(folder: Path, *options: str, targets: list[str] = TARGETS) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake in a checkout; waiting for a job that never ends is stopped after minutes."""
+    return subprocess.run(
+        ["snakemake", *targets, "--configfile", "config/test.yaml", *options],
+        **{"cwd": folder, "env": ENVIRONMENT, "text": True, "timeout": 900},
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT},
+    )
+
+
+@pytest.fixture(scope="module")
+def two_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    if reason := slurm.obstacle():
+        pytest.skip(reason)
+    with slurm.cluster(tmp_path_factory.mktemp("slurm") / "state-of-slurm"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout with frames, made on this machine."""
+    folder = with_long_training(copy_of(Path(__file__).parents[1], tmp_path_factory.mktemp("prepared")), epochs=100)
+    done = run(folder, "--cores", "2", "--until", "encode_frames")
+    assert done.returncode == 0, done.stdout
+    return folder
+
+
+@pytest.fixture(scope="module")
+def here(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What comes of the study on one machine, without a cluster."""
+    folder = shutil.copytree(prepared, tmp_path_factory.mktemp("here") / "study")
+    done = run(folder, "--cores", "2")
+    assert done.returncode == 0, done.stdout
+    return digests(folder, NAMES)
+
+
+def test_slurm_and_scancel(two_nodes: None, prepared: Path, here: dict[str, str], tmp_path: Path) -> None:
+    """The trainings go to Slurm as an array of seeds, are cancelled in the middle by somebody, and go on."""
+    folder = shutil.copytree(prepared, tmp_path / "study")
+    with open(folder / "output", "w") as output:
+        running = subprocess.Popen(
+            [*COMMAND, "--profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "5"],
+            **{"cwd": folder, "env": ENVIRONMENT, "stdout": output, "stderr": subprocess.STDOUT},
+        )
+        deadline = time.monotonic() + 600
+        while not list((folder / FOLDER).rglob("original.checkpoint.npz")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        listed = subprocess.run(["squeue", "-h", "-o", "%i"], capture_output=True, text=True).stdout.split()
+        arrays = {job.split("_")[0] for job in listed if "_" in job}
+        assert arrays, listed
+        subprocess.run(["scancel", *arrays], check=True)
+        assert running.wait(900) == 0, (folder / "output").read_text()
+    said = (folder / "output").read_text()
+    assert "Trying to restart job" in said and "array job" in said
+    assert digests(folder, NAMES) == here
+    logs = [path.read_text() for path in (folder / "results/test/logs").rglob("train_original.log")]
+    assert any("goes on after epoch" in log for log in logs)
+    assert not [*folder.rglob("*.part"), *folder.rglob("*.checkpoint.npz")]
+    # All that comes after the trainings of a seed was one job each.
+    deployments = [line for line in said.splitlines() if "has been submitted" in line and "group_deployment" in line]
+    assert len(deployments) == 2, said
+
+
+def test_generic_and_a_job_over_its_memory(
+    two_nodes: None, prepared: Path, here: dict[str, str], tmp_path: Path
+) -> None:
+    """Slurm kills the training, which asked for too little; the next attempt asks for more."""
+    folder = shutil.copytree(prepared, tmp_path / "study")
+    name = f"{FOLDER}/seed-0/original.safetensors"
+    options = ("--profile", "profiles/generic", "--set-resources", "train_original:mem_mb=250 * attempt ** 2")
+    done = run(folder, *options, targets=[name])
+    assert done.returncode == 0, done.stdout
+    assert "Trying to restart job" in done.stdout
+    assert digests(folder, [name])[name] == here[name]
+    logs = "".join(path.read_text() for path in (folder / ".snakemake" / "cluster-logs").iterdir())
+    assert re.search("exceeded memory limit|Exceeded job memory|oom", logs), logs
+
+
+@pytest.mark.parametrize("name", ["slurm", "generic"])
+def test_every_rule_is_in_a_group_or_trains(root: Path, name: str) -> None:
+    """A rule that a profile forgets would be queued job by job."""
+    profile = yaml.safe_load((root / "profiles" / name / "profile.yaml").read_text())
+    rules = {
+        rule
+        for path in (root / "rules").glob("*.smk")
+        for rule in re.findall(r"^ *rule (\w+):", path.read_text(), re.M)
+    }
+    assert rules - {"train_original", "continue_original", "sharpen_network"} == set(profile["groups"])
