@@ -1,0 +1,140 @@
+"""What simulations cost against their size: frames, synapses, processes at a time.
+
+*frames*: one whole process, from its start over building and compiling to the last spike, for jobs of so many frames.
+*width*: a frame's cost in dense networks of two hidden layers so wide, building not counted. *processes*: frames per
+second where so many processes at a time each take a chunk of the frames.
+"""
+
+import logging
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from steep.simulators_benchmark.implementations import IMPLEMENTATIONS, Implementation
+from steep.simulators_benchmark.networks import random_network
+from steep.simulators_benchmark.runner import (
+    Bench,
+    NotMeasuredError,
+    Task,
+    command_of,
+    differences,
+    result_of,
+    start,
+)
+from steep.threshold.network import ThresholdNetwork
+
+log = logging.getLogger("steep")
+FRAMES = (100, 1000, 10000)
+WIDTHS = (64, 256, 1024, 2048)
+PROCESSES = (1, 2)
+CHOSEN = (
+    *("Brian2 cython", "Brian2 C++ standalone", "Steep, Brian2 reference", "Steep, Brian2 fast"),
+    *("PyTorch threshold network, best batch", "snnTorch, best batch", "BindsNET, best batch", "Nengo", "NEST"),
+)
+BATCH = 500  # where the best one would have to be searched for at every size
+COLUMNS = [
+    *("curve", "size", "implementation", "measured", "neurons", "synapses", "frames", "processes", "batch"),
+    *("cpu_s", "wall_s", "frames_per_cpu_s", "frames_per_wall_s", "differing", "load"),
+]
+
+
+def chosen_implementations() -> list[Implementation]:
+    """Return the implementations that curves are measured of, batches fixed."""
+    return [entry if entry.batch else replace(entry, batch=BATCH) for entry in IMPLEMENTATIONS if entry.name in CHOSEN]
+
+
+def whole_job(bench: Bench, task: Task, chosen: Implementation, frames: int) -> dict[str, Any]:
+    """Measure a process that builds the network and simulates `frames` frames once."""
+    result, spikes = start(bench, task, chosen, min(chosen.batch or 1, frames), frames, whole=True)
+    rates = {"frames_per_cpu_s": frames / result["cpu_s"], "frames_per_wall_s": frames / result["wall_s"]}
+    return result | rates | differences(task, spikes)
+
+
+def per_frame(bench: Bench, task: Task, chosen: Implementation) -> dict[str, Any]:
+    """Measure a frame's cost."""
+    result, spikes = start(bench, task, chosen, chosen.batch, None)
+    return result | _rates(result) | differences(task, spikes)
+
+
+def side_by_side(bench: Bench, task: Task, chosen: Implementation, processes: int) -> dict[str, Any]:
+    """Measure a frame's cost in so many processes at the same time; rates add up, of CPU seconds they are the mean."""
+    prepared = [command_of(bench, task, chosen, chosen.batch, None, False, number) for number in range(processes)]
+    running = [
+        subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for command, environment, _ in prepared
+    ]
+    try:
+        ended = [process.communicate(timeout=bench.limit) for process in running]
+    except subprocess.TimeoutExpired as error:
+        raise NotMeasuredError(f"took longer than {bench.limit:.0f} s") from error
+    finally:
+        for process in running:
+            process.kill()
+    results = [
+        result_of(process.returncode, output, errors) for process, (output, errors) in zip(running, ended, strict=True)
+    ]
+    rates = pd.DataFrame([_rates(result) for result in results])
+    wrong = sum(differences(task, spikes)["differing"] for _, _, spikes in prepared)
+    together = {
+        "frames_per_cpu_s": rates["frames_per_cpu_s"].mean(),
+        "frames_per_wall_s": rates["frames_per_wall_s"].sum(),
+    }
+    return results[0] | together | {"differing": wrong}
+
+
+def _rates(result: dict[str, Any]) -> dict[str, float]:
+    return {
+        "frames_per_cpu_s": 1 / result["cpu_s_per_frame"],
+        "frames_per_wall_s": 1 / result["wall_s_per_frame"],
+    }
+
+
+def measure_curves(
+    bench: Bench,
+    network: ThresholdNetwork,
+    frames: np.ndarray,
+    implementations: Sequence[Implementation],
+    sizes: tuple[Sequence[int], Sequence[int], Sequence[int]] = (FRAMES, WIDTHS, PROCESSES),
+) -> pd.DataFrame:
+    """Measure all three curves.
+
+    Parameters
+    ----------
+    bench : what measurements have in common.
+    network : of the curves over frames and processes.
+    frames : uint8 (frames, channels, height, width), spikes.
+    implementations : with a batch each, as from `chosen_implementations`.
+    sizes : frames, widths, processes; numbers of frames that are not there are left out.
+
+    """
+    rows: list[dict[str, Any]] = []
+
+    def settings() -> Iterator[tuple[dict[str, Any], Task, ThresholdNetwork, Callable[..., dict[str, Any]]]]:
+        task = Task("network", network, frames, bench.scratch)
+        for size in sizes[0]:
+            if size <= len(frames):
+                yield {"curve": "frames", "size": size}, task, network, lambda *job, n=size: whole_job(*job, n)
+        for size in sizes[1]:
+            layers = [{"kind": "dense", "units": size}] * 2
+            wide = random_network(layers, network.input_shape, network.sizes[-1], frames)
+            wide_task = Task(f"width {size}", wide, frames, bench.scratch)
+            yield {"curve": "width", "size": size}, wide_task, wide, per_frame
+        for size in sizes[2]:
+            label = {"curve": "processes", "size": size, "processes": size}
+            yield label, task, network, lambda *job, n=size: side_by_side(*job, n)
+
+    for label, task, built, measured in settings():
+        synapses = sum(len(connections.weight) for connections, _ in built.connections())
+        label = {"processes": 1, "neurons": sum(built.sizes), "synapses": synapses} | label
+        for chosen in implementations:
+            try:
+                result = measured(bench, task, chosen) | {"measured": "yes"}
+            except NotMeasuredError as reason:
+                result = {"measured": f"not measured: {reason}"}
+            rows.append({"implementation": chosen.name} | result | label)
+            log.info("%s %s, %s: %s", label["curve"], label["size"], chosen.name, result.get("frames_per_cpu_s"))
+    return pd.DataFrame(rows).reindex(columns=COLUMNS)

@@ -1,0 +1,102 @@
+"""The threshold network in Nengo's reference simulator (NumPy), in float32.
+
+Threshold neurons are a neuron type of three lines, as Nengo's documentation adds types; connections go from neurons to
+neurons without synaptic filters, so a frame passes all layers within its step. Convolutions are Nengo's own, poolings
+convolutions with weights of 1 and a threshold of 1/2.
+"""
+
+from typing import Any
+
+import nengo
+import numpy as np
+
+from steep.errors import SteepError
+from steep.simulators_benchmark.simulation import Job, Recorded
+from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
+
+STEP = 0.001
+
+
+class Threshold(nengo.neurons.NeuronType):
+    """A neuron that is 1 in every step in which its input current is above 0."""
+
+    negative = False
+
+    def step(self, dt: float, J: np.ndarray, output: np.ndarray) -> None:
+        """Fire."""
+        np.greater(J, 0, out=output, casting="unsafe")
+
+
+class NengoSimulation:
+    """One Nengo simulator; every run goes on in time, which a network without state does not see."""
+
+    granularity = 1
+
+    def __init__(self, network: ThresholdNetwork, frames: np.ndarray) -> None:
+        """Build the model and the simulator."""
+        nengo.rc.set("precision", "bits", "32")
+        nengo.rc.set("decoder_cache", "enabled", "False")
+        flat = frames.reshape(len(frames), -1).astype(np.float32)
+        self.first, steps = 1, len(flat)  # Nengo's first step is step 1
+        with nengo.Network(seed=0) as model:
+            source: Any = nengo.Node(lambda t: flat[(round(t / STEP) - self.first) % steps], size_out=flat.shape[1])
+            probes = []
+            for layer, before, after in zip(network.layers, network.shapes, network.shapes[1:], strict=False):
+                theta = layer.unit_thresholds(before)
+                group = nengo.Ensemble(
+                    *(len(theta), 1),
+                    neuron_type=Threshold(),
+                    gain=np.ones(len(theta)),
+                    bias=-theta,
+                )
+                nengo.Connection(source, group.neurons, transform=_transform(layer, before, after), synapse=None)
+                source = group.neurons
+                probes.append(nengo.Probe(source, "output"))
+            current = nengo.Probe(source, "input")
+        self.simulator = nengo.Simulator(model, dt=STEP, progress_bar=False)
+        self.probes, self.current, self.theta = probes, current, theta
+
+    def run(self, count: int) -> None:
+        """Simulate and record."""
+        self.simulator.clear_probes()
+        self.first = self.simulator.n_steps + 1
+        self.simulator.run_steps(count, progress_bar=False)
+
+    def recorded(self) -> Recorded:
+        """Return spikes and potentials."""
+        data = self.simulator.data
+        layers = tuple(np.asarray(data[probe]) > 0 for probe in self.probes)
+        return Recorded(layers, np.asarray(data[self.current], np.float64))
+
+
+def _transform(
+    layer: DenseLayer | ConvLayer | OrPoolLayer, before: tuple[int, ...], after: tuple[int, ...]
+) -> np.ndarray | nengo.Convolution:
+    """Return the weights of a layer as Nengo takes them; convolutions of channels first."""
+    match layer:
+        case DenseLayer(weight):
+            return weight.astype(np.float32)
+        case ConvLayer(weight, _, stride, padding):
+            if any(zeros for pair in padding for zeros in pair):
+                raise SteepError("Nengo's convolution has no padding but its own 'same', which rounds differently")
+            kernel = weight.transpose(2, 3, 1, 0)
+        case OrPoolLayer(size):
+            kernel, stride = np.ones((*size, 1, 1)) * np.eye(before[0]), size
+            before = (before[0], after[1] * size[0], after[2] * size[1]) if before[1] % size[0] == 0 else before
+    return nengo.Convolution(
+        *(kernel.shape[3], before),
+        kernel_size=kernel.shape[:2],
+        strides=tuple(stride),
+        channels_last=False,
+        init=kernel.astype(np.float32),
+    )
+
+
+def prepare(network: ThresholdNetwork, frames: np.ndarray, job: Job) -> NengoSimulation:
+    """Build the model."""
+    return NengoSimulation(network, frames)
+
+
+def version(options: dict[str, Any]) -> str:
+    """Return Nengo's version."""
+    return f"Nengo {nengo.__version__}, NumPy {np.__version__}"

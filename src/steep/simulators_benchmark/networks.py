@@ -1,0 +1,96 @@
+"""Networks and frames for the benchmark where none are given: seeded, and labelled as generated.
+
+Weights are random integers of 8 bits. A threshold is chosen for each unit (of a convolution: each filter) so that it
+fires for `ACTIVE` of the calibration frames, which is about what the paper study's trained networks do; it is a
+half-integer, so no sum ever equals it.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from steep.architecture import Conv, Dense, MaxPool, layer_shapes, parse_layers, units
+from steep.simulators_benchmark.simulation import Recorded
+from steep.simulators_benchmark.torch_modules import modules
+from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork
+
+ACTIVE = 0.17
+PIXELS_ON = 0.19
+LARGEST_WEIGHT = 127
+CALIBRATION_FRAMES = 300
+
+
+def random_frames(count: int, shape: tuple[int, ...], seed: int = 1) -> np.ndarray:
+    """Return frames uint8 (count, *shape) of which every pixel is 1 with probability `PIXELS_ON`."""
+    return (np.random.default_rng(seed).random((count, *shape)) < PIXELS_ON).astype(np.uint8)
+
+
+def random_network(
+    layers: list[dict[str, Any]], input_shape: tuple[int, ...], classes: int, frames: np.ndarray, seed: int = 0
+) -> ThresholdNetwork:
+    """Return a network of random weights.
+
+    Parameters
+    ----------
+    layers : hidden layers as in the config; the output layer is dense.
+    input_shape : channels, height, width.
+    classes : units of the output layer.
+    frames : uint8 (frames, *input_shape), the first of which calibrate the thresholds.
+    seed : of the weights.
+
+    """
+    rng = np.random.default_rng(seed)
+    parsed = (*parse_layers(layers), Dense(classes))
+    shapes = layer_shapes(input_shape, parsed[:-1], classes)
+    network = ThresholdNetwork(input_shape, ())
+    x = torch.from_numpy(frames[:CALIBRATION_FRAMES]).to(torch.float64)
+    for layer, shape in zip(parsed, shapes, strict=False):
+        drawn = _drawn(rng, layer, shape)
+        current = _last(ThresholdNetwork(shape, (drawn,)))(x)
+        if not isinstance(drawn, OrPoolLayer):
+            sums = current.detach().numpy() - 0.5
+            by_unit = np.moveaxis(sums, 1, 0).reshape(sums.shape[1], -1)
+            drawn = replace(drawn, threshold=np.floor(np.quantile(by_unit, 1 - ACTIVE, axis=1)) + 0.5)
+            current = _last(ThresholdNetwork(shape, (drawn,)))(x)
+        x = (current > 0.5).to(torch.float64)
+        network = replace(network, layers=(*network.layers, drawn))
+    return network
+
+
+def _drawn(rng: np.random.Generator, layer: Conv | Dense | MaxPool, shape: tuple[int, ...]) -> ThresholdLayer:
+    """Return a layer with random weights and thresholds of 0."""
+    match layer:
+        case MaxPool(size):
+            return OrPoolLayer(size)
+        case Dense(count):
+            size: tuple[int, ...] = (count, units(shape))
+        case Conv(filters, kernel):
+            size = (filters, shape[0], *kernel)
+    weight = rng.integers(-LARGEST_WEIGHT, LARGEST_WEIGHT + 1, size, dtype=np.int32)
+    if isinstance(layer, Conv):
+        return ConvLayer(weight, np.zeros(len(weight)), layer.stride, layer.padding(shape))
+    return DenseLayer(weight, np.zeros(len(weight)))
+
+
+def _last(network: ThresholdNetwork) -> nn.Module:
+    """Return what computes the only layer of `network`, in float64."""
+    return modules(network, torch.float64)[-1]
+
+
+def expected(network: ThresholdNetwork, frames: np.ndarray, batch: int = 500) -> Recorded:
+    """Return what every simulator has to record for frames uint8 (frames, ...): all sums are exact."""
+    dtype = torch.float32 if network.float_dtype is np.float32 else torch.float64
+    layers: list[list[np.ndarray]] = [[] for _ in network.layers]
+    potential, stages = [], modules(network, dtype)
+    with torch.no_grad():
+        for part in torch.from_numpy(frames).split(batch):
+            x = part.to(dtype)
+            for module, kept in zip(stages, layers, strict=True):
+                current = module(x)
+                x = (current > 0.5).to(dtype)
+                kept.append((current > 0.5).flatten(1).numpy())
+            potential.append(current.flatten(1).to(torch.float64).numpy() - 0.5)
+    return Recorded(tuple(np.concatenate(kept) for kept in layers), np.concatenate(potential))

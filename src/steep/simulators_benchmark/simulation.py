@@ -1,0 +1,76 @@
+"""What every family of simulators gives to the benchmark."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from steep.threshold.network import ThresholdNetwork
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a simulator has recorded of the first frames.
+
+    Attributes
+    ----------
+    layers : bool (frames, units) for each layer, output layer last; None for a layer that it does not give.
+    potential : float64 (frames, output units), sums of weights minus thresholds, or None.
+
+    """
+
+    layers: tuple[np.ndarray | None, ...]
+    potential: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a family prepares a simulation for.
+
+    Attributes
+    ----------
+    options : the implementation's own, such as Brian2's target.
+    batch : frames that are worked on together.
+    scratch : a folder that belongs to this implementation and network, kept from one repetition to the next.
+    shared : a folder that all have in common, for compiled code that is found again by what it is made of.
+
+    """
+
+    options: dict[str, Any]
+    batch: int
+    scratch: Path
+    shared: Path
+
+
+class Simulation(Protocol):
+    """A network that is built and ready to run.
+
+    `granularity` is the number of frames of which `run` takes multiples.
+    """
+
+    granularity: int
+
+    def run(self, count: int) -> None:
+        """Simulate the first `count` frames and record every layer's spikes; this is what is timed."""
+
+    def recorded(self) -> Recorded:
+        """Return what the last run recorded; not timed."""
+
+
+class Family(Protocol):
+    """A module of this package that knows a family of simulators."""
+
+    def prepare(self, network: ThresholdNetwork, frames: np.ndarray, job: Job) -> Simulation:
+        """Build the network for `frames` uint8 (frames, channels, height, width)."""
+
+    def version(self, options: dict[str, Any]) -> str:
+        """Return name and version of what runs the network."""
+
+
+def raster(step: np.ndarray, unit: np.ndarray, count: int, units: int) -> np.ndarray:
+    """Return spikes as bool (count, units); those outside the steps 0 to count - 1 belong to no frame."""
+    fired = np.zeros((count, units), bool)
+    inside = (step >= 0) & (step < count)
+    fired[step[inside], unit[inside]] = True
+    return fired

@@ -1,0 +1,130 @@
+"""The threshold network in PyTorch, by itself and with the neurons of snnTorch, SpikingJelly and Norse.
+
+All take weights from `torch.nn.Linear` and `torch.nn.Conv2d` in float32, where sums of these integers are exact, with
+the bias 1/2 - theta and one threshold for all, 1/2, as in the portable NIR form; poolings are `torch.nn.MaxPool2d` of
+spikes. A frame is one time step of one element of a batch, with a membrane at rest, as these frameworks do it for
+frames that have nothing to do with each other; a network in this form has no time to loop over.
+"""
+
+from collections.abc import Callable
+from importlib.metadata import version as installed
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from steep.simulators_benchmark.simulation import Job, Recorded
+from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
+
+PACKAGES = {"plain": "torch", "snntorch": "snntorch", "spikingjelly": "spikingjelly", "norse": "norse"}
+
+
+def modules(network: ThresholdNetwork, dtype: torch.dtype = torch.float32) -> list[nn.Module]:
+    """Return for each layer what computes sum - theta + 1/2 of every unit, for poolings their spikes."""
+    found: list[nn.Module] = []
+    for layer, before in zip(network.layers, network.shapes, strict=False):
+        match layer:
+            case OrPoolLayer(size):
+                found.append(nn.MaxPool2d(size))
+                continue
+            case DenseLayer(weight):
+                linear: nn.Module = nn.Linear(weight.shape[1], weight.shape[0], dtype=dtype)
+                module = nn.Sequential(nn.Flatten(), linear) if len(before) > 1 else linear
+            case ConvLayer(weight, _, stride, ((above, below), (left, right))):
+                even = above == below and left == right
+                linear = nn.Conv2d(
+                    *(weight.shape[1], weight.shape[0], weight.shape[2:], stride, (above, left) if even else 0),
+                    dtype=dtype,
+                )
+                module = linear if even else nn.Sequential(nn.ZeroPad2d((left, right, above, below)), linear)
+        with torch.no_grad():
+            linear.weight.copy_(torch.from_numpy(layer.weight))
+            linear.bias.copy_(torch.from_numpy(0.5 - layer.threshold))
+        found.append(module.eval())
+    return found
+
+
+def _plain() -> Callable[[Tensor], Tensor]:
+    return lambda current: (current > 0.5).to(current.dtype)
+
+
+def _snntorch() -> Callable[[Tensor], Tensor]:
+    import snntorch
+
+    # beta 0 forgets the membrane, so there is nothing to reset, neither by the neuron nor between frames.
+    neuron = snntorch.Leaky(beta=0.0, threshold=0.5, reset_mechanism="none").eval()
+    return lambda current: neuron(current)[0]
+
+
+def _spikingjelly() -> Callable[[Tensor], Tensor]:
+    from spikingjelly.activation_based import functional, neuron
+
+    node = neuron.IFNode(v_threshold=0.5, v_reset=0.0, step_mode="s").eval()
+
+    def fire(current: Tensor) -> Tensor:
+        functional.reset_net(node)  # between frames, as its documentation tells
+        return node(current)
+
+    return fire
+
+
+def _norse() -> Callable[[Tensor], Tensor]:
+    from norse.torch import LIFBoxCell
+    from norse.torch.functional.lif_box import LIFBoxParameters
+
+    # One Euler step of a time constant of one step: the membrane is the current.
+    parameters = LIFBoxParameters(tau_mem_inv=torch.as_tensor(1000.0), v_th=torch.as_tensor(0.5))
+    cell = LIFBoxCell(parameters, dt=0.001).eval()
+    return lambda current: cell(current)[0]
+
+
+NEURONS = {"plain": _plain, "snntorch": _snntorch, "spikingjelly": _spikingjelly, "norse": _norse}
+
+
+class TorchSimulation:
+    """Layer after layer, `batch` frames at a time, one compute thread."""
+
+    def __init__(self, network: ThresholdNetwork, frames: np.ndarray, neurons: str, batch: int) -> None:
+        """Build weights and neurons."""
+        torch.set_num_threads(1)
+        self.frames, self.granularity = torch.from_numpy(frames).to(torch.float32), batch
+        pools = [isinstance(layer, OrPoolLayer) for layer in network.layers]
+        self.stages = [
+            (module, None if pool else NEURONS[neurons]()) for module, pool in zip(modules(network), pools, strict=True)
+        ]
+        self.kept: list[list[Tensor]] = []
+
+    def run(self, count: int) -> None:
+        """Simulate and keep every layer's spikes, and the output layer's current."""
+        self.kept = [[] for _ in range(len(self.stages) + 1)]
+        with torch.inference_mode():
+            for first in range(0, count, self.granularity):
+                x = self.frames[first : first + self.granularity]
+                for (weights, neuron), kept in zip(self.stages, self.kept, strict=False):
+                    current = weights(x)
+                    x = current if neuron is None else neuron(current)
+                    # A quarter of the memory; for a single frame, a copy costs more than it saves.
+                    kept.append(x if self.granularity == 1 else x.to(torch.bool))
+                self.kept[-1].append(current)
+
+    def recorded(self) -> Recorded:
+        """Return spikes and potentials."""
+        *layers, current = (torch.cat(kept).flatten(1) for kept in self.kept)
+        potential = current.numpy().astype(np.float64) - 0.5
+        return Recorded(tuple(layer.to(torch.bool).numpy() for layer in layers), potential)
+
+
+def prepare(network: ThresholdNetwork, frames: np.ndarray, job: Job) -> TorchSimulation:
+    """Build the network with the neurons that ``options["neurons"]`` names."""
+    return TorchSimulation(network, frames, job.options["neurons"], job.batch)
+
+
+def version(options: dict[str, Any]) -> str:
+    """Return the package's version, and PyTorch's."""
+    package = PACKAGES[options["neurons"]]
+    return (
+        f"PyTorch {torch.__version__}"
+        if package == "torch"
+        else f"{package} {installed(package)}, PyTorch {torch.__version__}"
+    )

@@ -1,0 +1,161 @@
+"""The benchmark measures what it says, tells other spikes and missing peers, and draws the same bytes twice."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from steep.cli import main
+from steep.figures import simulators as figures
+from steep.figures.style import save_figure
+from steep.frames import Frames
+from steep.simulators import torch_threshold
+from steep.simulators_benchmark import curves, runner
+from steep.simulators_benchmark.implementations import IMPLEMENTATIONS, PACKAGE, Implementation
+from steep.simulators_benchmark.networks import ACTIVE, expected, random_frames, random_network
+from steep.simulators_benchmark.runner import Bench, measure_all
+
+LAYERS = [{"kind": "conv", "filters": 2, "kernel": [3, 3]}, {"kind": "maxpool", "size": [2, 2]}]
+LAYERS += [{"kind": "dense", "units": 20}]
+SHAPE = (1, 9, 8)
+FRAMES = random_frames(200, SHAPE)
+NETWORK = random_network(LAYERS, SHAPE, 4, FRAMES)
+BY_NAME = {entry.name: entry for entry in IMPLEMENTATIONS}
+STUB = """
+import numpy as np
+from steep.simulators_benchmark import torch_modules
+from steep.simulators_benchmark.simulation import Recorded
+
+class Wrong(torch_modules.TorchSimulation):
+    def recorded(self):
+        found = super().recorded()
+        found.layers[1][3, 5] ^= True
+        return Recorded((None, *found.layers[1:]), None)
+
+def prepare(network, frames, job):
+    return Wrong(network, frames, "plain", job.batch)
+
+def version(options):
+    return "wrong 1.0"
+"""
+
+
+def bench(folder: Path) -> Bench:
+    return Bench(folder / "no-peers" / "python", folder, seconds=0.02)
+
+
+def test_networks_are_seeded_and_as_active_as_said() -> None:
+    again = random_network(LAYERS, SHAPE, 4, FRAMES)
+    assert all(
+        np.array_equal(a.weight, b.weight) and np.array_equal(a.threshold, b.threshold)
+        for a, b in zip(NETWORK.layers[::2], again.layers[::2], strict=True)
+    )
+    found = expected(NETWORK, FRAMES)
+    assert found.layers[0].mean() == pytest.approx(ACTIVE, abs=0.03)  # a small filter has few sums
+    assert np.abs(found.layers[2].mean(axis=0) - ACTIVE).max() < 0.03
+    other = torch_threshold.simulate(NETWORK, FRAMES)
+    assert all(np.array_equal(a, b) for a, b in zip(found.layers, other.layers, strict=True))
+    assert np.array_equal(found.potential, other.potential)
+
+
+def test_rows_are_measured_and_compared(tmp_path: Path) -> None:
+    names = ["PyTorch threshold network, frame by frame", "PyTorch threshold network, best batch"]
+    names += ["Steep, Brian2 reference", "Brian2 numpy"]
+    table = measure_all(bench(tmp_path), {"tiny": NETWORK}, FRAMES, 1, [BY_NAME[name] for name in names])
+    assert table["implementation"].tolist() == names and (table["measured"] == "yes").all()
+    assert (table["differing"] == 0).all() and (table["compared"] == "every layer's spikes, potentials").all()
+    # 2 * 7 * 6 filters' units, 18 pools, 20 dense units, 4 outputs, 4 potentials
+    assert (table["values"] == table["frames"] * (84 + 18 + 20 + 4 + 4)).all()
+    assert (table["lowest"] <= table["frames_per_cpu_s"]).all() and (table["memory_MiB"] > 30).all()
+    assert table["batch"][0] == 1 and table["batch"][1] in (1, 10, 100)
+
+
+def test_other_spikes_and_failures_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "wrong_peer.py").write_text(STUB)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    chosen = [
+        Implementation("wrong", "wrong_peer", batch=10),
+        Implementation("absent", f"{PACKAGE}.nest_network", peer=True),
+        Implementation("broken", f"{PACKAGE}.no_such_module"),
+    ]
+    table = measure_all(bench(tmp_path), {"tiny": NETWORK}, FRAMES, 1, chosen).set_index("implementation")
+    assert table.loc["wrong", "differing"] == 1 and table.loc["wrong", "compared"] == "spikes of 3 layers"
+    assert "make .venv-peers" in table.loc["absent", "measured"]
+    assert "no_such_module" in table.loc["broken", "measured"]
+    for file in ("one.svg", "two.svg"):
+        save_figure(figures.draw(table.reset_index()), tmp_path / file)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+
+
+def test_a_row_has_medians_and_the_worst_difference(tmp_path: Path) -> None:
+    results = [
+        {
+            "cpu_s_per_frame": 1 / rate,
+            "wall_s_per_frame": 2 / rate,
+            "build_wall_s": rate,
+            "memory_MiB": 1.0,
+            "load": 0.0,
+        }
+        | {"frames": 50, "batch": 10, "compared": "all", "values": 7, "differing": wrong, "version": "1"}
+        for rate, wrong in ((10.0, 0), (40.0, 2), (20.0, 0))
+    ]
+    task = runner.Task("net", NETWORK, FRAMES, tmp_path)
+    row = runner.row_of(task, Implementation("one", "module"), results, "")
+    assert [row[key] for key in ("frames_per_cpu_s", "lowest", "highest")] == pytest.approx([20, 10, 40])
+    assert row["frames_per_wall_s"] == pytest.approx(10) and row["build_s"] == 20
+    assert row["differing"] == 2 and row["repetitions"] == 3
+
+
+def test_curves_are_measured_and_drawn(tmp_path: Path) -> None:
+    chosen = [entry for entry in curves.chosen_implementations() if entry.name.startswith("PyTorch")]
+    chosen = [Implementation(entry.name, entry.module, entry.options, batch=10) for entry in chosen]
+    table = curves.measure_curves(bench(tmp_path), NETWORK, FRAMES, chosen, ((50, 10**6), (8,), (2,)))
+    assert table["curve"].tolist() == ["frames", "width", "processes"]
+    assert (table["measured"] == "yes").all() and (table["differing"] == 0).all()
+    assert table["synapses"][1] <= 72 * 8 + 8 * 8 + 8 * 4
+    for file in ("one.svg", "two.svg"):
+        save_figure(figures.draw_curves(table), tmp_path / file)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+
+
+def test_the_verb_takes_a_network_and_refuses_currents(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(runner, "IMPLEMENTATIONS", ())
+    monkeypatch.setattr(
+        runner.measure_all,
+        "__defaults__",
+        ((BY_NAME["PyTorch threshold network, frame by frame"],), lambda table: None),
+    )
+    NETWORK.save(tmp_path / "net.npz")
+    labels = np.zeros(len(FRAMES), np.uint8)
+    Frames(FRAMES, labels, 2, full_scale=1).save(tmp_path / "frames.npz")
+    Frames(FRAMES, labels, 2, full_scale=255).save(tmp_path / "currents.npz")
+    command = [
+        "benchmark-simulators",
+        "--config",
+        str(root / "config" / "paper.yaml"),
+        "--repetitions",
+        "1",
+        "--seconds",
+        "0.02",
+    ]
+    command += ["--csv", str(tmp_path / "t.csv"), "--figure", str(tmp_path / "t.svg")]
+    command += ["--network", str(tmp_path / "net.npz"), "--frames"]
+    assert main([*command, str(tmp_path / "frames.npz")]) == 0
+    table = pd.read_csv(tmp_path / "t.csv")
+    assert table["network"].tolist() == [str(tmp_path / "net.npz")] and table["differing"].tolist() == [0]
+    assert table["weights"].tolist() == ["given"]
+    assert (tmp_path / "t.svg").stat().st_size > 1000
+    assert main([*command, str(tmp_path / "currents.npz")]) == 1
+    assert "give frames that are spikes" in capsys.readouterr().err
+
+
+def test_the_peers_stand_on_the_same_torch(root: Path) -> None:
+    lines = [line for line in (root / "envs" / "peers.txt").read_text().splitlines() if not line.startswith("#")]
+    locked = (root / "envs" / "requirements.lock").read_text().splitlines()
+    assert all(line.count("==") == 1 for line in lines) and len({line.split("==")[0] for line in lines}) == len(lines)
+    assert next(line for line in locked if line.startswith("torch==")) in lines
+    assert sys.version_info[:2] == (3, 11)
