@@ -8,7 +8,8 @@ rule score_network:
         sharpened=SEED / "sharpened.safetensors",
         frames=frames(EVALUATION),
     output:
-        SEED / "scores-network.csv",
+        scores=SEED / "scores-network.csv",
+        classes=SEED / "classes.npz",
     log:
         LOGS / "{experiment}/seed-{seed}/score_network.log",
     benchmark:
@@ -23,7 +24,7 @@ rule score_network:
         code=code("steep.analysis.scores"),
     shell:
         "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, scores' python -m steep score-network --labels {params.labels:q}"
-        " --original {input.original:q} --continued {input.continued:q} --sharpened {input.sharpened:q} --frames {input.frames:q} --output {output:q} 2>&1 | tee -i {log:q}"
+        " --original {input.original:q} --continued {input.continued:q} --sharpened {input.sharpened:q} --frames {input.frames:q} --scores {output.scores:q} --classes {output.classes:q} 2>&1 | tee -i {log:q}"
 
 
 rule compare_backends:
@@ -61,11 +62,17 @@ rule tabulate_accuracy:
         per_seed("scores-network.csv"),
         per_readout("scores-{readout}.csv"),
     output:
-        report(
+        csv=report(
             RESULTS / "tables/accuracy.csv",
             caption="../report/accuracy.rst",
             category="Results",
             labels={"table": "Every accuracy measured", "format": "csv"},
+        ),
+        html=report(
+            RESULTS / "tables/accuracy.html",
+            caption="../report/accuracy.rst",
+            category="Results",
+            labels={"table": "Every accuracy measured", "format": "html"},
         ),
     log:
         LOGS / "tabulate_accuracy.log",
@@ -77,9 +84,9 @@ rule tabulate_accuracy:
         mem_mb=megabytes(1000),
         runtime=minutes(10),
     params:
-        code=code("steep.analysis.tables"),
+        code=code("steep.analysis.tables", "steep.analysis.render"),
     shell:
-        "STEEP_JOB=tables python -m steep tabulate-accuracy --scores {input:q} --csv {output:q} 2>&1 | tee -i {log:q}"
+        "STEEP_JOB=tables python -m steep tabulate-accuracy --scores {input:q} --csv {output.csv:q} --html {output.html:q} 2>&1 | tee -i {log:q}"
 
 
 rule study_quantization:
@@ -116,11 +123,17 @@ rule join_tables:
     input:
         per_studied_seed,
     output:
-        report(
+        csv=report(
             RESULTS / "tables/study-{study}.csv",
             caption="../report/study.rst",
-            category="Deployment",
+            category=study_category,
             labels={"table": "Study: {study}", "format": "csv"},
+        ),
+        html=report(
+            RESULTS / "tables/study-{study}.html",
+            caption="../report/study.rst",
+            category=study_category,
+            labels={"table": "Study: {study}", "format": "html"},
         ),
     log:
         LOGS / "join_studies-{study}.log",
@@ -132,9 +145,10 @@ rule join_tables:
         mem_mb=megabytes(1000),
         runtime=minutes(10),
     params:
-        code=code("steep.analysis.tables"),
+        title=lambda wildcards: f"Study: {wildcards.study}",
+        code=code("steep.analysis.tables", "steep.analysis.render"),
     shell:
-        "STEEP_JOB=tables python -m steep join-tables --tables {input:q} --csv {output:q} 2>&1 | tee -i {log:q}"
+        "STEEP_JOB=tables python -m steep join-tables --title {params.title:q} --tables {input:q} --csv {output.csv:q} --html {output.html:q} 2>&1 | tee -i {log:q}"
 
 
 rule tabulate_margins:
@@ -144,13 +158,13 @@ rule tabulate_margins:
         csv=report(
             RESULTS / "tables/margins.csv",
             caption="../report/margins.rst",
-            category="Deployment",
+            category="Method",
             labels={"table": "Units near their thresholds", "format": "csv"},
         ),
         html=report(
             RESULTS / "tables/margins.html",
             caption="../report/margins.rst",
-            category="Deployment",
+            category="Method",
             labels={"table": "Units near their thresholds", "format": "html"},
         ),
     log:
@@ -267,6 +281,38 @@ rule tabulate_costs:
         "STEEP_JOB=tables python -m steep tabulate-costs --benchmarks {input:q} --csv {output.csv:q} --html {output.html:q} 2>&1 | tee -i {log:q}"
 
 
+rule tabulate_benchmark:
+    input:
+        MEASURED / "{benchmark}.csv",
+    output:
+        csv=report(
+            RESULTS / "tables/benchmark-{benchmark}.csv",
+            caption="../report/benchmark.rst",
+            category="Cost",
+            labels={"table": "Benchmark of {benchmark}", "format": "csv"},
+        ),
+        html=report(
+            RESULTS / "tables/benchmark-{benchmark}.html",
+            caption="../report/benchmark.rst",
+            category="Cost",
+            labels={"table": "Benchmark of {benchmark}", "format": "html"},
+        ),
+    log:
+        LOGS / "tabulate_benchmark-{benchmark}.log",
+    benchmark:
+        BENCHMARKS / "tabulate_benchmark-{benchmark}.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        code=code("steep.analysis.render"),
+    shell:
+        "STEEP_JOB=tables python -m steep tabulate-benchmark --table {input:q} --title 'Benchmark of {wildcards.benchmark}'"
+        " --csv {output.csv:q} --html {output.html:q} 2>&1 | tee -i {log:q}"
+
+
 rule record_provenance:
     input:
         datasets_used(),
@@ -302,3 +348,182 @@ rule record_provenance:
     shell:
         "STEEP_JOB=tables python -m steep record-provenance --study {params.study:q} --files {input:q}"
         " --csv {output.csv:q} --html {output.html:q} --config {output.config:q} 2>&1 | tee -i {log:q}"
+
+
+rule summarize_spikes:
+    input:
+        network=SEED / "threshold.npz",
+        frames=frames(EVALUATION),
+        spikes=lambda wildcards: SEED / f"spikes/{experiment(wildcards)['backends'][0]}.npz",
+    output:
+        activity=SEED / "activity.npz",
+        examples=SEED / "examples.npz",
+    log:
+        LOGS / "{experiment}/seed-{seed}/summarize_spikes.log",
+    benchmark:
+        BENCHMARKS / "{experiment}/seed-{seed}/summarize_spikes.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(4000),
+        runtime=minutes(10),
+    params:
+        code=code("steep.analysis.activity"),
+    shell:
+        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, activity' python -m steep summarize-spikes --network {input.network:q} --frames {input.frames:q} --spikes {input.spikes:q} --activity {output.activity:q} --examples {output.examples:q} 2>&1 | tee -i {log:q}"
+
+
+rule tabulate_activity:
+    input:
+        per_seed("activity.npz"),
+    output:
+        csv=report(
+            RESULTS / "tables/activity.csv",
+            caption="../report/activity.rst",
+            category="Spiking activity",
+            labels={"table": "Spikes and events of a frame", "format": "csv"},
+        ),
+        html=report(
+            RESULTS / "tables/activity.html",
+            caption="../report/activity.rst",
+            category="Spiking activity",
+            labels={"table": "Spikes and events of a frame", "format": "html"},
+        ),
+    log:
+        LOGS / "tabulate_activity.log",
+    benchmark:
+        BENCHMARKS / "tabulate_activity.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        labels=as_json(seeds_of_experiments()),
+        code=code("steep.analysis.activity", "steep.analysis.render"),
+    shell:
+        "STEEP_JOB=tables python -m steep tabulate-activity --labels {params.labels:q} --activity {input:q} --csv {output.csv:q} --html {output.html:q} 2>&1 | tee -i {log:q}"
+
+
+rule tabulate_energy:
+    input:
+        activity=RESULTS / "tables/activity.csv",
+        published=PUBLISHED / "energy-per-event.csv",
+    output:
+        csv=report(
+            RESULTS / "tables/energy.csv",
+            caption="../report/energy.rst",
+            category="Cost",
+            labels={"table": "Energy of a frame, estimated", "format": "csv"},
+        ),
+        html=report(
+            RESULTS / "tables/energy.html",
+            caption="../report/energy.rst",
+            category="Cost",
+            labels={"table": "Energy of a frame, estimated", "format": "html"},
+        ),
+    log:
+        LOGS / "tabulate_energy.log",
+    benchmark:
+        BENCHMARKS / "tabulate_energy.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        code=code("steep.analysis.energy", "steep.analysis.render"),
+    shell:
+        "STEEP_JOB=tables python -m steep tabulate-energy --activity {input.activity:q} --published {input.published:q} --csv {output.csv:q} --html {output.html:q} 2>&1 | tee -i {log:q}"
+
+
+rule tabulate_verdicts:
+    input:
+        RESULTS / "tables/talk.csv",
+    output:
+        csv=report(
+            RESULTS / "tables/verdicts.csv",
+            caption="../report/verdicts.rst",
+            category="Results",
+            labels={"table": "Is the talk reproduced?", "format": "csv"},
+        ),
+        html=report(
+            RESULTS / "tables/verdicts.html",
+            caption="../report/verdicts.rst",
+            category="Results",
+            labels={"table": "Is the talk reproduced?", "format": "html"},
+        ),
+        view=RESULTS / "tables/verdicts-view.csv",
+        answer=RESULTS / "tables/answer.txt",
+        note=RESULTS / "tables/verdicts-note.txt",
+    log:
+        LOGS / "tabulate_verdicts.log",
+    benchmark:
+        BENCHMARKS / "tabulate_verdicts.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        study=as_json({key: config[key] for key in ("experiments", "datasets", "evaluation") if key in config}),
+        code=code("steep.analysis.verdicts", "steep.analysis.render"),
+    shell:
+        "STEEP_JOB=tables python -m steep tabulate-verdicts --study {params.study:q} --talk {input:q} --csv {output.csv:q} --html {output.html:q} --view {output.view:q} --answer {output.answer:q} --note {output.note:q} 2>&1 | tee -i {log:q}"
+
+
+rule record_traces:
+    input:
+        figures(),
+        pages(),
+    output:
+        csv=report(
+            RESULTS / "tables/traces.csv",
+            caption="../report/traces.rst",
+            category="Provenance",
+            labels={"table": "From every figure and table back to its files", "format": "csv"},
+        ),
+        html=report(
+            RESULTS / "tables/traces.html",
+            caption="../report/traces.rst",
+            category="Provenance",
+            labels={"table": "From every figure and table back to its files", "format": "html"},
+        ),
+    log:
+        LOGS / "record_traces.log",
+    benchmark:
+        BENCHMARKS / "record_traces.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        code=code("steep.trace", "steep.analysis.render"),
+    shell:
+        "STEEP_JOB=tables python -m steep record-traces --results {input:q} --csv {output.csv:q} --html {output.html:q} 2>&1 | tee -i {log:q}"
+
+
+rule summarize_study:
+    input:
+        figures=figures(),
+        tables=[*pages(), RESULTS / "tables/traces.html", *views()],
+        texts=[RESULTS / f"tables/{name}.txt" for name in ("answer", "verdicts-note", "talk-note")],
+    output:
+        markdown=RESULTS / "summary.md",
+        html=RESULTS / "summary.html",
+        latex=expand(RESULTS / "tables/{table}.tex", table=["verdicts-view", "talk-view"]),
+    log:
+        LOGS / "summarize_study.log",
+    benchmark:
+        BENCHMARKS / "summarize_study.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=minutes(10),
+    params:
+        study=as_json({key: config[key] for key in ("study", "title")}),
+        code=code("steep.analysis.summary"),
+    shell:
+        "STEEP_JOB=summary python -m steep summarize-study --config {params.study:q} --figures {input.figures:q} --tables {input.tables:q} --texts {input.texts:q} --markdown {output.markdown:q} --html {output.html:q} --latex {output.latex:q} 2>&1 | tee -i {log:q}"

@@ -22,7 +22,7 @@ rule plot_convergence:
         mem_mb=megabytes(1000),
         runtime=minutes(10),
     params:
-        title=lambda wildcards: f"{config['networks'][experiment(wildcards)['network']]['title']}, {wildcards.experiment}, seed {config['seeds'][0]}",
+        title=titled,
         code=code("steep.figures.convergence"),
     shell:
         "STEEP_JOB={wildcards.experiment} python -m steep plot-convergence --activations {input.activations:q} --history {input.history:q}"
@@ -36,7 +36,7 @@ rule plot_bits:
         report(
             RESULTS / "figures/bits-{experiment}.svg",
             caption="../report/bits.rst",
-            category="Deployment",
+            category="Method",
             labels={"figure": "Accuracy against bits of the weights", "experiment": "{experiment}"},
         ),
     log:
@@ -54,3 +54,370 @@ rule plot_bits:
     shell:
         "STEEP_JOB=figures python -m steep plot-bits --bits {input:q} --experiment {wildcards.experiment} --title {params.title:q}"
         " --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule plot_overview:
+    input:
+        RESULTS / "tables/verdicts.csv",
+    output:
+        report(
+            RESULTS / "figures/overview.svg",
+            caption="../report/overview.rst",
+            category="Results",
+            labels={"figure": "The talk beside this study"},
+        ),
+    log:
+        LOGS / "plot_overview.log",
+    benchmark:
+        BENCHMARKS / "plot_overview.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        evaluation=EVALUATION,
+        code=code("steep.figures.overview", "steep.analysis.verdicts"),
+    shell:
+        "STEEP_JOB=figures python -m steep plot-overview --verdicts {input:q} --evaluation {params.evaluation:q} --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule plot_transfer:
+    output:
+        report(
+            RESULTS / "figures/transfer.svg",
+            caption="../report/transfer.rst",
+            category="Method",
+            labels={"figure": "Rectified linear unit and spiking neuron"},
+        ),
+    log:
+        LOGS / "plot_transfer.log",
+    benchmark:
+        BENCHMARKS / "plot_transfer.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        code=code("steep.figures.transfer"),
+    shell:
+        "STEEP_JOB=figures python -m steep plot-transfer --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule plot_sigmoid:
+    output:
+        report(
+            RESULTS / "figures/sigmoid.svg",
+            caption="../report/sigmoid.rst",
+            category="Method",
+            labels={"figure": "The sharpened sigmoid"},
+        ),
+    log:
+        LOGS / "plot_sigmoid.log",
+    benchmark:
+        BENCHMARKS / "plot_sigmoid.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        settings=as_json(ways_of_sharpening(), sort=False),
+        code=code("steep.figures.sigmoid"),
+    shell:
+        "STEEP_JOB=figures python -m steep plot-sigmoid --settings {params.settings:q} --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule plot_conversion:
+    input:
+        RESULTS / "datasets/{dataset}/validation.npz",
+    output:
+        report(
+            RESULTS / "figures/conversion-{dataset}.svg",
+            caption="../report/conversion.rst",
+            category="Method",
+            labels={"figure": "Data conversion, one image each way", "data set": "{dataset}"},
+        ),
+    log:
+        LOGS / "{dataset}/plot_conversion.log",
+    benchmark:
+        BENCHMARKS / "{dataset}/plot_conversion.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=minutes(10),
+    params:
+        title=lambda wildcards: config["datasets"][wildcards.dataset]["title"],
+        encodings=as_json(config["encodings"], sort=False),
+        code=code("steep.figures.conversion"),
+    shell:
+        "STEEP_JOB={wildcards.dataset} python -m steep plot-conversion --images {input:q} --encodings {params.encodings:q} --title {params.title:q} --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule plot_sharpening:
+    input:
+        sharpened=expand(SEED / "sharpened.csv", seed=config["seeds"], allow_missing=True),
+        continued=expand(SEED / "continued.csv", seed=config["seeds"], allow_missing=True),
+    output:
+        report(
+            RESULTS / "figures/sharpening-{experiment}.svg",
+            caption="../report/sharpening.rst",
+            category="Method",
+            labels={"figure": "Accuracy over sharpening", "experiment": "{experiment}"},
+        ),
+    log:
+        LOGS / "{experiment}/plot_sharpening.log",
+    benchmark:
+        BENCHMARKS / "{experiment}/plot_sharpening.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        title=titled,
+        code=code("steep.figures.sharpening"),
+    shell:
+        "STEEP_JOB={wildcards.experiment} python -m steep plot-sharpening --sharpened {input.sharpened:q} --continued {input.continued:q} --title {params.title:q} --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule plot_layers:
+    input:
+        examples=RESULTS / "{experiment}" / f"seed-{config['seeds'][0]}" / "examples.npz",
+        network=RESULTS / "{experiment}" / f"seed-{config['seeds'][0]}" / "threshold.npz",
+    output:
+        report(
+            RESULTS / "figures/layers-{experiment}.svg",
+            caption="../report/layers.rst",
+            category="Spiking activity",
+            labels={"figure": "Spikes, layer by layer", "experiment": "{experiment}"},
+        ),
+    log:
+        LOGS / "{experiment}/plot_layers.log",
+    benchmark:
+        BENCHMARKS / "{experiment}/plot_layers.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        title=titled,
+        code=code("steep.figures.layers"),
+    shell:
+        "STEEP_JOB={wildcards.experiment} python -m steep plot-layers --examples {input.examples:q} --network {input.network:q} --title {params.title:q} --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule plot_pipeline:
+    input:
+        examples=RESULTS / "{experiment}" / f"seed-{config['seeds'][0]}" / "examples.npz",
+        network=RESULTS / "{experiment}" / f"seed-{config['seeds'][0]}" / "threshold.npz",
+    output:
+        report(
+            RESULTS / "figures/pipeline-{experiment}.svg",
+            caption="../report/pipeline.rst",
+            category="Spiking activity",
+            labels={"figure": "Frames in flight (animation)", "experiment": "{experiment}"},
+        ),
+    log:
+        LOGS / "{experiment}/plot_pipeline.log",
+    benchmark:
+        BENCHMARKS / "{experiment}/plot_pipeline.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        title=titled,
+        code=code("steep.figures.pipeline"),
+    shell:
+        "STEEP_JOB={wildcards.experiment} python -m steep plot-pipeline --examples {input.examples:q} --network {input.network:q} --title {params.title:q} --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule plot_mistakes:
+    input:
+        examples=RESULTS / "{experiment}" / f"seed-{config['seeds'][0]}" / "examples.npz",
+        network=RESULTS / "{experiment}" / f"seed-{config['seeds'][0]}" / "threshold.npz",
+    output:
+        report(
+            RESULTS / "figures/mistakes-{experiment}.svg",
+            caption="../report/mistakes.rst",
+            category="Spiking activity",
+            labels={"figure": "Misclassified frames, and the spikes that decided", "experiment": "{experiment}"},
+        ),
+    log:
+        LOGS / "{experiment}/plot_mistakes.log",
+    benchmark:
+        BENCHMARKS / "{experiment}/plot_mistakes.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        title=titled,
+        code=code("steep.figures.mistakes"),
+    shell:
+        "STEEP_JOB={wildcards.experiment} python -m steep plot-mistakes --examples {input.examples:q} --network {input.network:q} --title {params.title:q} --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule plot_aggregate:
+    input:
+        examples=RESULTS / "{experiment}" / f"seed-{config['seeds'][0]}" / "examples.npz",
+        network=RESULTS / "{experiment}" / f"seed-{config['seeds'][0]}" / "threshold.npz",
+    output:
+        report(
+            RESULTS / "figures/aggregate-{experiment}.svg",
+            caption="../report/aggregate.rst",
+            category="Spiking activity",
+            labels={"figure": "Spiking convolution, all filters in one picture", "experiment": "{experiment}"},
+        ),
+    log:
+        LOGS / "{experiment}/plot_aggregate.log",
+    benchmark:
+        BENCHMARKS / "{experiment}/plot_aggregate.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        title=titled,
+        code=code("steep.figures.aggregate"),
+    shell:
+        "STEEP_JOB={wildcards.experiment} python -m steep plot-aggregate --examples {input.examples:q} --network {input.network:q} --title {params.title:q} --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule plot_feature_maps:
+    input:
+        RESULTS / "{experiment}" / f"seed-{config['seeds'][0]}" / "activity.npz",
+    output:
+        report(
+            RESULTS / "figures/feature-maps-{experiment}.svg",
+            caption="../report/feature-maps.rst",
+            category="Spiking activity",
+            labels={"figure": "Feature maps: sparse, dead, saturated", "experiment": "{experiment}"},
+        ),
+    log:
+        LOGS / "{experiment}/plot_feature_maps.log",
+    benchmark:
+        BENCHMARKS / "{experiment}/plot_feature_maps.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        title=titled,
+        code=code("steep.figures.feature_maps"),
+    shell:
+        "STEEP_JOB={wildcards.experiment} python -m steep plot-feature-maps --activity {input:q} --title {params.title:q} --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule plot_confusion:
+    input:
+        activity=expand(SEED / "activity.npz", seed=config["seeds"], allow_missing=True),
+        classes=expand(SEED / "classes.npz", seed=config["seeds"], allow_missing=True),
+    output:
+        report(
+            RESULTS / "figures/confusion-{experiment}.svg",
+            caption="../report/confusion.rst",
+            category="STPU",
+            labels={"figure": "Spiking beside non-spiking, confusion", "experiment": "{experiment}"},
+        ),
+    log:
+        LOGS / "{experiment}/plot_confusion.log",
+    benchmark:
+        BENCHMARKS / "{experiment}/plot_confusion.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        title=titled,
+        simulators=lambda wildcards: as_json(experiment(wildcards)["backends"]),
+        code=code("steep.figures.confusion"),
+    shell:
+        "STEEP_JOB={wildcards.experiment} python -m steep plot-confusion --activity {input.activity:q} --classes {input.classes:q} --simulators {params.simulators:q} --title {params.title:q} --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule plot_activity:
+    input:
+        RESULTS / "tables/activity.csv",
+    output:
+        report(
+            RESULTS / "figures/activity.svg",
+            caption="../report/activity.rst",
+            category="Spiking activity",
+            labels={"figure": "Spikes and synaptic events of a frame"},
+        ),
+    log:
+        LOGS / "plot_activity.log",
+    benchmark:
+        BENCHMARKS / "plot_activity.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        titles=as_json(titles()),
+        code=code("steep.figures.activity"),
+    shell:
+        "STEEP_JOB=figures python -m steep plot-activity --activity {input:q} --titles {params.titles:q} --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule plot_energy:
+    input:
+        energy=RESULTS / "tables/energy.csv",
+        published=PUBLISHED / "energy-per-frame.csv",
+    output:
+        report(
+            RESULTS / "figures/energy.svg",
+            caption="../report/energy.rst",
+            category="Cost",
+            labels={"figure": "Energy of a frame, estimated"},
+        ),
+    log:
+        LOGS / "plot_energy.log",
+    benchmark:
+        BENCHMARKS / "plot_energy.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        titles=as_json(titles()),
+        code=code("steep.figures.energy"),
+    shell:
+        "STEEP_JOB=figures python -m steep plot-energy --energy {input.energy:q} --published {input.published:q} --titles {params.titles:q} --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule plot_benchmark:
+    input:
+        MEASURED / "{benchmark}.csv",
+    output:
+        report(
+            RESULTS / "figures/benchmark-{benchmark}.svg",
+            caption="../report/benchmark.rst",
+            category="Cost",
+            labels={"figure": "Benchmark of {benchmark}"},
+        ),
+    log:
+        LOGS / "plot_benchmark-{benchmark}.log",
+    benchmark:
+        BENCHMARKS / "plot_benchmark-{benchmark}.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        code=code("steep.figures.simulators", "steep.figures.stpu_cost"),
+    shell:
+        "STEEP_JOB=figures python -m steep plot-benchmark --table {input:q} --benchmark {wildcards.benchmark} --output {output:q} 2>&1 | tee -i {log:q}"

@@ -1,6 +1,5 @@
 """What was run, with what, on what: provenance as a result."""
 
-import hashlib
 import os
 import platform
 import subprocess
@@ -31,12 +30,6 @@ def _processor() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def provenance(config: dict[str, Any], digests: dict[str, str]) -> pd.DataFrame:

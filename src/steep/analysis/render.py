@@ -2,10 +2,12 @@
 
 import html
 import re
+from typing import Any
 
 import pandas as pd
 
 from steep.errors import SteepError
+from steep.trace import meta_element, sentence
 
 STYLE = (
     "body{font:15px/1.45 system-ui,sans-serif;margin:1.5rem;color:#222}table{border-collapse:collapse}"
@@ -17,8 +19,9 @@ NUMBER = re.compile(r"[+−-]?[\d,]+(\.\d+)?%?(\s*±\s*[\d.]+)?|–")
 NUMERIC = ' class="n"'
 
 
-def to_html(view: pd.DataFrame, title: str, note: str = "") -> str:
-    """Return a page that stands alone: no script, no outside file."""
+def to_html(view: pd.DataFrame, title: str, note: str = "", trace: dict[str, Any] | None = None) -> str:
+    """Return a page that stands alone: no script, no outside file; `trace` says what it was made from
+    (`steep.trace`)."""
     head = "".join(f"<th>{html.escape(str(column))}</th>" for column in view.columns)
     texts = {column: [_text(value) for value in view[column]] for column in view.columns}
     numeric = [all(map(NUMBER.fullmatch, column)) for column in texts.values()]
@@ -29,8 +32,10 @@ def to_html(view: pd.DataFrame, title: str, note: str = "") -> str:
     body = "\n".join(f"<tr>{row}</tr>" for row in rows)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f"{meta_element(trace) if trace else ''}"
         f"<style>{STYLE}</style></head>\n<body><h1>{html.escape(title)}</h1>\n<table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>\n"
-        f"<p>{html.escape(note)}</p></body></html>\n"
+        f"<p>{html.escape(note)}</p>"
+        f"{f'<p><small>{html.escape(sentence(trace))}</small></p>' if trace else ''}</body></html>\n"
     )
 
 

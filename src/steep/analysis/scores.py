@@ -1,7 +1,5 @@
 """Scores of one seed: accuracy per stage and backend, and the comparison of the backends spike for spike."""
 
-from itertools import zip_longest
-
 import numpy as np
 import pandas as pd
 
@@ -23,8 +21,9 @@ def accuracy_row(stage: str, backend: str, readout: str, correct: int, frames: i
     }
 
 
-def float_scores(stages: dict[str, str], frames: Frames) -> pd.DataFrame:
-    """Return the accuracy of the floating-point networks, by stage; `stages` maps a stage to its network's file."""
+def float_classes(stages: dict[str, str], frames: Frames) -> dict[str, np.ndarray]:
+    """Return the class that each floating-point network gives each frame, int64 (frames,), by stage; `stages` maps a
+    stage to its network's file."""
     import torch
 
     from steep.checkpoint import load_network
@@ -32,13 +31,21 @@ def float_scores(stages: dict[str, str], frames: Frames) -> pd.DataFrame:
     from steep.sharpening.activation import sharpened_network
 
     torch.set_num_threads(1)
-    rows = []
+    classes = {}
     for stage, path in stages.items():
         tensors, spec = load_network(path)
         network = sharpened_network(spec) if stage == "sharpened" else DeepNetwork(spec)
         network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
-        classes = logits(network, as_tensor(frames)).argmax(1).numpy()
-        rows.append(accuracy_row(stage, "torch", "potential", int((classes == frames.labels).sum()), len(frames)))
+        classes[stage] = logits(network, as_tensor(frames)).argmax(1).numpy()
+    return classes
+
+
+def float_scores(classes: dict[str, np.ndarray], frames: Frames) -> pd.DataFrame:
+    """Return the accuracy of the floating-point networks, by stage, from what `float_classes` found."""
+    rows = [
+        accuracy_row(stage, "torch", "potential", int((found == frames.labels).sum()), len(frames))
+        for stage, found in classes.items()
+    ]
     return pd.DataFrame(rows)
 
 
@@ -72,11 +79,16 @@ def compare(spikes: dict[str, Spikes]) -> pd.DataFrame:
     reference, *others = spikes
     rows = []
     for other in others:
-        pairs = list(zip_longest(spikes[reference].layers, spikes[other].layers))
-        quantities = [(number, "spikes", a, b) for number, (a, b) in enumerate(pairs, 1)]
-        quantities.append((len(pairs), "potential", spikes[reference].potential, spikes[other].potential))
+        first, second = (spikes[name].packed() for name in (reference, other))
+        if first.units != second.units or first.kept != second.kept:
+            raise SteepError(
+                f"{reference} and {other} recorded layers {first.kept} of {list(first.units)} units and layers "
+                f"{second.kept} of {list(second.units)} units; run the simulations again"
+            )
+        quantities = [(number, "spikes", first[number - 1], second[number - 1]) for number in first.kept]
+        quantities.append((len(first), "potential", spikes[reference].potential, spikes[other].potential))
         for layer, quantity, a, b in quantities:
-            if a is None or b is None or a.shape != b.shape:
+            if a.shape != b.shape:
                 raise SteepError(
                     f"layer {layer}: {reference} and {other} recorded {quantity} of different shapes; "
                     "run the simulations again"

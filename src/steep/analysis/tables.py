@@ -17,6 +17,12 @@ ACCURACY_COLUMNS = (
 STAGES = ("original", "continued", "sharpened", "threshold")
 
 
+ACCURACY_NOTE = (
+    "One row per measurement; accuracy in %. Original: ordinary activations. Continued: the original trained on for "
+    "as many epochs as sharpening takes. Sharpened: steps with real weights. Threshold: compiled to integers."
+)
+
+
 def read_tables(files: list[Path]) -> pd.DataFrame:
     """Read CSV files of the same columns and put them below each other; empty ones do not count."""
     parts = [part for part in (pd.read_csv(path) for path in files) if len(part)]

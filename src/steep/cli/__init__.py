@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 
-from steep.cli import results, stpu, study  # noqa: F401 (they declare the verbs)
+from steep.cli import benchmarks, figures, results, stpu, study, summary  # noqa: F401 (they declare the verbs)
 from steep.cli.verbs import VERBS
 from steep.errors import SteepError
 

@@ -1,6 +1,7 @@
 """Verbs from the spikes to tables and figures."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
 from steep.cli.verbs import BACKEND_FILES, FILE, FILES, INTEGER, STRUCTURE, TEXT, Arguments, verb
@@ -9,16 +10,17 @@ from steep.errors import SteepError
 log = logging.getLogger("steep")
 
 
-@verb("original", "continued", "sharpened", "frames", "output", labels=STRUCTURE)
+@verb("original", "continued", "sharpened", "frames", "scores", "classes", labels=STRUCTURE)
 def score_network(a: Arguments) -> None:
     """Measure the floating-point networks on the test frames."""
-    from steep.analysis.scores import float_scores
-    from steep.files import write_text
+    from steep.analysis.scores import float_classes, float_scores
+    from steep.files import write_npz, write_text
     from steep.frames import Frames
 
-    stages = {"original": a.original, "continued": a.continued, "sharpened": a.sharpened}
-    table = float_scores(stages, Frames.load(a.frames))
-    write_text(a.output, table.assign(**a.labels).to_csv(index=False))
+    frames = Frames.load(a.frames)
+    classes = float_classes({"original": a.original, "continued": a.continued, "sharpened": a.sharpened}, frames)
+    write_text(a.scores, float_scores(classes, frames).assign(**a.labels).to_csv(index=False))
+    write_npz(a.classes, {"labels": frames.labels.astype("int64"), **classes})
 
 
 @verb(
@@ -55,22 +57,24 @@ def compare_backends(a: Arguments) -> None:
         log.info("one backend, nothing to compare it with")
 
 
-def write_views(a: Arguments, table: Any, view: Any, title: str, note: str) -> None:
-    """Write a table as CSV and, for people, as a page."""
+def write_views(a: Arguments, table: Any, view: Any, title: str, note: str, inputs: list[Path]) -> None:
+    """Write a table as CSV and, for people, as a page that says which `inputs` it was made from."""
     from steep.analysis.render import to_html
     from steep.files import write_text
+    from steep.trace import trace_of
 
     write_text(a.csv, table.to_csv(index=False))
-    write_text(a.html, to_html(view, title, note))
+    write_text(a.html, to_html(view, title, note, trace_of(a.verb, inputs)))
 
 
-@verb("csv", scores=FILES)
+@verb("csv", "html", scores=FILES)
 def tabulate_accuracy(a: Arguments) -> None:
     """Join the scores of all experiments and seeds into one tidy table."""
-    from steep.analysis.tables import accuracy_table, read_tables
-    from steep.files import write_text
+    from steep.analysis.tables import ACCURACY_NOTE, accuracy_table, read_tables
 
-    write_text(a.csv, accuracy_table(read_tables(a.scores)).to_csv(index=False))
+    table = accuracy_table(read_tables(a.scores))
+    view = table.assign(accuracy=[f"{value:.2f}" for value in table["accuracy"]])
+    write_views(a, table, view, "Every accuracy measured", ACCURACY_NOTE, a.scores)
 
 
 @verb("accuracy", "csv", "html", "markdown", "view", "note", study=STRUCTURE)
@@ -85,7 +89,7 @@ def tabulate_talk(a: Arguments) -> None:
     table = talk_table(a.study, pd.read_csv(a.accuracy))
     evaluation = a.study.get("evaluation", "test")
     view, note = talk_view(table, evaluation), view_note(table, evaluation)
-    write_views(a, table, view, f"{evaluation.capitalize()} accuracy: the talk and this study", note)
+    write_views(a, table, view, f"{evaluation.capitalize()} accuracy: the talk and this study", note, [a.accuracy])
     write_text(a.markdown, to_markdown(view, note))
     write_text(a.view, view.to_csv(index=False))
     write_text(a.note, f"{note}\n")
@@ -97,7 +101,7 @@ def tabulate_backends(a: Arguments) -> None:
     from steep.analysis.tables import BACKENDS_NOTE, backend_table, backend_view, read_tables
 
     table = backend_table(read_tables(a.comparisons))
-    write_views(a, table, backend_view(table), "Backends against each other", BACKENDS_NOTE)
+    write_views(a, table, backend_view(table), "Backends against each other", BACKENDS_NOTE, a.comparisons)
 
 
 @verb("csv", "html", benchmarks=FILES)
@@ -106,7 +110,17 @@ def tabulate_costs(a: Arguments) -> None:
     from steep.analysis.costs import COSTS_NOTE, cost_table, cost_view
 
     table = cost_table(a.benchmarks)
-    write_views(a, table, cost_view(table), "What the study cost", COSTS_NOTE)
+    write_views(a, table, cost_view(table), "What the study cost", COSTS_NOTE, a.benchmarks)
+
+
+@verb("table", "csv", "html", title=TEXT)
+def tabulate_benchmark(a: Arguments) -> None:
+    """Show what a benchmark measured."""
+    import pandas as pd
+
+    table = pd.read_csv(a.table)
+    view = table.astype(object).where(table.notna(), "–").rename(columns=lambda name: name.replace("_", " "))
+    write_views(a, table, view, a.title, "Measured on one machine; see the caption.", [a.table])
 
 
 @verb("csv", "html", "config", study=STRUCTURE, files=FILES)
@@ -114,26 +128,14 @@ def record_provenance(a: Arguments) -> None:
     """Record what was run, with what, on what."""
     import yaml
 
-    from steep.analysis.provenance import file_digest, provenance
+    from steep.analysis.provenance import provenance
     from steep.files import write_text
+    from steep.trace import file_digest
 
     table = provenance(a.study, {str(path): file_digest(path) for path in a.files})
-    write_views(
-        a, table, table, "Provenance", "Digests are SHA-256 of the files' bytes; equal results have equal digests."
-    )
+    note = "Digests are SHA-256 of the files' bytes; equal results have equal digests."
+    write_views(a, table, table, "Provenance", note, a.files)
     write_text(a.config, yaml.safe_dump(a.study, sort_keys=False))
-
-
-@verb("activations", "history", "output", title=TEXT)
-def plot_convergence(a: Arguments) -> None:
-    """Draw activations converging to steps."""
-    import pandas as pd
-
-    from steep.figures.convergence import draw
-    from steep.figures.style import save_figure
-    from steep.files import read_npz
-
-    save_figure(draw(read_npz(a.activations), pd.read_csv(a.history), a.title), a.output)
 
 
 @verb(
@@ -159,13 +161,14 @@ def study_quantization(a: Arguments) -> None:
     write_text(a.margins, pd.DataFrame(margins).assign(**a.labels).to_csv(index=False))
 
 
-@verb("csv", tables=FILES)
+@verb("csv", "html", tables=FILES, title=TEXT)
 def join_tables(a: Arguments) -> None:
     """Put tables of the same columns below each other."""
     from steep.analysis.tables import read_tables
-    from steep.files import write_text
 
-    write_text(a.csv, read_tables(a.tables).to_csv(index=False))
+    table = read_tables(a.tables)
+    note = "Validation frames; every row is one measurement. Test frames are not used."
+    write_views(a, table, table.round(4).astype(str), a.title, note, a.tables)
 
 
 @verb("margins", "csv", "html")
@@ -176,19 +179,7 @@ def tabulate_margins(a: Arguments) -> None:
     from steep.analysis.tables import MARGINS_NOTE, margin_table, margin_view
 
     table = margin_table(pd.read_csv(a.margins))
-    write_views(a, table, margin_view(table), "Units near their thresholds", MARGINS_NOTE)
-
-
-@verb("bits", "output", experiment=TEXT, title=TEXT)
-def plot_bits(a: Arguments) -> None:
-    """Draw accuracy against the bits of the weights."""
-    import pandas as pd
-
-    from steep.figures.bits import draw
-    from steep.figures.style import save_figure
-
-    table = pd.read_csv(a.bits)
-    save_figure(draw(table[table["experiment"] == a.experiment], a.title), a.output)
+    write_views(a, table, margin_view(table), "Units near their thresholds", MARGINS_NOTE, [a.margins])
 
 
 @verb("accuracy", "reference")

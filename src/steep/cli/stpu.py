@@ -1,17 +1,14 @@
 """Verbs of the STPU: models by themselves, and the study's part on it."""
 
 import logging
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from steep.cli.results import write_views
-from steep.cli.verbs import FILE, INTEGER, STRUCTURE, TEXT, Arguments, verb
+from steep.cli.verbs import FILE, INTEGER, STRUCTURE, Arguments, verb
 from steep.errors import SteepError
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 log = logging.getLogger("steep")
-MODEL_BACKENDS = ("reference", "brian2-buffer", "brian2-delays")
+MODEL_BACKENDS = ("reference", "brian2-buffer", "brian2-delays", "brian2-rows")
 
 
 @verb(
@@ -47,7 +44,7 @@ def simulate_model(a: Arguments) -> None:
     else:
         from steep.stpu.brian2_stpu import simulate
 
-        recording = simulate(network, stimulus, a.steps, watched, buffered=a.backend == "brian2-buffer")
+        recording = simulate(network, stimulus, a.steps, watched, a.backend.removeprefix("brian2-"))
     fired = recording.raster(a.steps, network.count)
     write_text(a.raster, raster_text(fired[:, watched], watched))
     if a.membranes:
@@ -116,16 +113,14 @@ def tabulate_stpu(a: Arguments) -> None:
         whole = attach(network, ThresholdNetwork.load(circuit)) if circuit else network
         layouts[experiment, readout] = from_threshold_network(whole, clock=True)
     table = stpu_table(layouts, a.limits)
-    write_views(a, table, stpu_view(table), "Networks on the STPU", NOTE)
-
-
-@verb("output", responses=STRUCTURE)
-def plot_responses(a: Arguments) -> None:
-    """Draw synaptic responses made of delays beside their equations."""
-    from steep.figures.responses import draw
-    from steep.figures.style import save_figure
-
-    save_figure(draw(a.responses), a.output)
+    write_views(
+        a,
+        table,
+        stpu_view(table),
+        "Networks on the STPU",
+        NOTE,
+        [Path(path) for row in a.networks for path in row[2:] if path],
+    )
 
 
 @verb("csv", "figure", repetitions=INTEGER)
@@ -139,44 +134,3 @@ def benchmark_stpu(a: Arguments) -> None:
     table = measure_all(a.repetitions)
     write_text(a.csv, table.round(3).to_csv(index=False))
     save_figure(draw(table), a.figure)
-
-
-def _of(experiment: str, table: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the rows of one experiment."""
-    return table[table["experiment"] == experiment]
-
-
-@verb("studies", "output", experiment=TEXT, title=TEXT)
-def plot_leak(a: Arguments) -> None:
-    """Draw accuracy against leak and frame spacing."""
-    import pandas as pd
-
-    from steep.figures.leak import draw
-    from steep.figures.style import save_figure
-
-    save_figure(draw(_of(a.experiment, pd.read_csv(a.studies)), a.title), a.output)
-
-
-@verb("studies", "bits", "output", experiment=TEXT, title=TEXT)
-def plot_robustness(a: Arguments) -> None:
-    """Draw accuracy against faults and against the bits of the weights."""
-    import pandas as pd
-
-    from steep.figures.robustness import draw
-    from steep.figures.style import save_figure
-
-    save_figure(
-        draw(_of(a.experiment, pd.read_csv(a.studies)), _of(a.experiment, pd.read_csv(a.bits)), a.title), a.output
-    )
-
-
-@verb("network", "output", title=TEXT, limits=STRUCTURE)
-def plot_layout(a: Arguments) -> None:
-    """Draw how a network lies on the STPU."""
-    from steep.figures.layout import draw
-    from steep.figures.style import save_figure
-    from steep.stpu.layout import from_threshold_network
-    from steep.threshold.network import ThresholdNetwork
-
-    layout = from_threshold_network(ThresholdNetwork.load(a.network), clock=True)
-    save_figure(draw(layout, a.limits, a.title), a.output)

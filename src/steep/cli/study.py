@@ -3,8 +3,9 @@
 import logging
 from pathlib import Path
 
-from steep.cli.verbs import FILES, FOLDER, INTEGER, OPTIONAL_LIST, STRUCTURE, TEXT, Arguments, verb
+from steep.cli.verbs import FILES, FOLDER, INTEGER, OPTIONAL_FILE, OPTIONAL_LIST, PART, STRUCTURE, TEXT, Arguments, verb
 from steep.errors import SteepError
+from steep.simulators import BACKENDS
 
 log = logging.getLogger("steep")
 
@@ -17,6 +18,14 @@ def check_config(a: Arguments) -> None:
     config = read_config(a.config)
     check_config(config, str(a.config))
     print(f"{a.config}: {len(config['experiments'])} experiments, {len(config['seeds'])} seeds")
+
+
+@verb(config={"type": Path, "metavar": "FILE", "positional": True})
+def status(a: Arguments) -> None:
+    """Say which jobs of a study are done, running and left, and about how long they take."""
+    from steep.status import status
+
+    print(status(a.config))
 
 
 @verb()
@@ -53,7 +62,16 @@ def encode_frames(a: Arguments) -> None:
         )
 
 
-@verb("train", "validation", "output", "history", layers=STRUCTURE, recipe=STRUCTURE, seed=INTEGER)
+@verb(
+    "train",
+    "validation",
+    "output",
+    "history",
+    layers=STRUCTURE,
+    recipe=STRUCTURE,
+    seed=INTEGER,
+    checkpoint=OPTIONAL_FILE,
+)
 def train_original(a: Arguments) -> None:
     """Train a network with its ordinary activation."""
     import pandas as pd
@@ -61,6 +79,7 @@ def train_original(a: Arguments) -> None:
     from steep.checkpoint import save_network
     from steep.files import write_text
     from steep.frames import Frames
+    from steep.resume import finish
     from steep.training import train_original
 
     train, validation = Frames.load(a.train), Frames.load(a.validation)
@@ -69,12 +88,13 @@ def train_original(a: Arguments) -> None:
         **{"layers": a.layers, "classes": train.classes},
         **{key: a.recipe[key] for key in ("activation", "batch_normalization")},
     }
-    network, rows = train_original(spec, a.recipe, train, validation, a.seed)
+    network, rows = train_original(spec, a.recipe, train, validation, a.seed, a.checkpoint)
     write_text(a.history, pd.DataFrame(rows).to_csv(index=False))
     save_network(a.output, network.tensors(), spec)
+    finish(a.checkpoint)
 
 
-@verb("original", "train", "validation", "output", "history", recipe=STRUCTURE, seed=INTEGER)
+@verb("original", "train", "validation", "output", "history", recipe=STRUCTURE, seed=INTEGER, checkpoint=OPTIONAL_FILE)
 def continue_original(a: Arguments) -> None:
     """Train an original network on as long as sharpening takes, without sharpening: the control."""
     import pandas as pd
@@ -82,15 +102,29 @@ def continue_original(a: Arguments) -> None:
     from steep.checkpoint import load_network, save_network
     from steep.files import write_text
     from steep.frames import Frames
+    from steep.resume import finish
     from steep.training import continue_original
 
     tensors, spec = load_network(a.original)
-    network, rows = continue_original(tensors, spec, a.recipe, Frames.load(a.train), Frames.load(a.validation), a.seed)
+    network, rows = continue_original(
+        tensors, spec, a.recipe, Frames.load(a.train), Frames.load(a.validation), a.seed, a.checkpoint
+    )
     write_text(a.history, pd.DataFrame(rows).to_csv(index=False))
     save_network(a.output, network.tensors(), spec)
+    finish(a.checkpoint)
 
 
-@verb("original", "train", "validation", "output", "history", "activations", recipe=STRUCTURE, seed=INTEGER)
+@verb(
+    "original",
+    "train",
+    "validation",
+    "output",
+    "history",
+    "activations",
+    recipe=STRUCTURE,
+    seed=INTEGER,
+    checkpoint=OPTIONAL_FILE,
+)
 def sharpen_network(a: Arguments) -> None:
     """Train on from an original network until its units are steps."""
     import pandas as pd
@@ -98,15 +132,17 @@ def sharpen_network(a: Arguments) -> None:
     from steep.checkpoint import load_network, save_network
     from steep.files import write_npz, write_text
     from steep.frames import Frames
+    from steep.resume import finish
     from steep.sharpening.training import sharpen
 
     tensors, spec = load_network(a.original)
     network, rows, activations = sharpen(
-        tensors, spec, a.recipe, Frames.load(a.train), Frames.load(a.validation), a.seed
+        tensors, spec, a.recipe, Frames.load(a.train), Frames.load(a.validation), a.seed, a.checkpoint
     )
     write_text(a.history, pd.DataFrame(rows).to_csv(index=False))
     write_npz(a.activations, activations)
     save_network(a.output, network.tensors(), spec)
+    finish(a.checkpoint)
 
 
 @verb("sharpened", "output", weight_bits=STRUCTURE)
@@ -125,7 +161,7 @@ def compile_network(a: Arguments) -> None:
     )
 
 
-@verb("network", "train", "validation", "output", "history", recipe=STRUCTURE, seed=INTEGER)
+@verb("network", "train", "validation", "output", "history", recipe=STRUCTURE, seed=INTEGER, checkpoint=OPTIONAL_FILE)
 def train_population(a: Arguments) -> None:
     """Train an N-hot population code on the spikes of a threshold network's last hidden layer."""
     import pandas as pd
@@ -134,14 +170,16 @@ def train_population(a: Arguments) -> None:
     from steep.files import write_text
     from steep.frames import Frames
     from steep.population import train_population
+    from steep.resume import finish
     from steep.simulators.torch_threshold import last_hidden_frames
     from steep.threshold.network import ThresholdNetwork
 
     network = ThresholdNetwork.load(a.network)
     train, validation = (last_hidden_frames(network, Frames.load(path)) for path in (a.train, a.validation))
-    population, rows = train_population(train, validation, a.recipe, a.seed)
+    population, rows = train_population(train, validation, a.recipe, a.seed, a.checkpoint)
     write_text(a.history, pd.DataFrame(rows).to_csv(index=False))
     save_network(a.output, population.tensors(), population.spec)
+    finish(a.checkpoint)
 
 
 @verb("population", "output", weight_bits=INTEGER)
@@ -164,7 +202,7 @@ def compile_winner_take_all(a: Arguments) -> None:
     winner_take_all(ThresholdNetwork.load(a.network)).save(a.output)
 
 
-@verb("network", "spikes", "output", backend={"choices": ["torch", "brian2", "stpu"]})
+@verb("network", "spikes", "output", backend={"choices": BACKENDS})
 def simulate_readout(a: Arguments) -> None:
     """Run a readout on a backend, on the last hidden layer's spikes as that backend recorded them."""
     from steep.simulators import simulator
@@ -178,9 +216,9 @@ def simulate_readout(a: Arguments) -> None:
     log.info("%s: %d frames", a.backend, len(hidden))
 
 
-@verb("network", "frames", "output", backend={"choices": ["torch", "brian2", "stpu"]})
+@verb("network", "frames", "output", backend={"choices": BACKENDS}, keep=OPTIONAL_LIST, part=PART)
 def simulate_network(a: Arguments) -> None:
-    """Run a threshold network on a backend and keep every spike."""
+    """Run a threshold network on a backend and keep the spikes of all layers, or of those in `keep`."""
     import time
 
     from steep.frames import Frames
@@ -197,5 +235,15 @@ def simulate_network(a: Arguments) -> None:
         )
     simulate = simulator(a.backend)
     started = time.monotonic()
-    simulate(network, frames.values).save(a.output)
-    log.info("%s: %d frames in %.1f s", a.backend, len(frames), time.monotonic() - started)
+    number, parts = a.part
+    values = frames.values[len(frames) * (number - 1) // parts : len(frames) * number // parts]
+    simulate(network, values, a.keep or None).save(a.output)
+    log.info("%s: %d frames in %.1f s", a.backend, len(values), time.monotonic() - started)
+
+
+@verb("output", parts=FILES)
+def join_spikes(a: Arguments) -> None:
+    """Put the spikes of all parts of the frames together, in the order given."""
+    from steep.spikes import Spikes
+
+    Spikes.joined([Spikes.load(part) for part in a.parts]).save(a.output)

@@ -60,11 +60,24 @@ def backend_file(text: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
+def part_of(text: str) -> tuple[int, int]:
+    """Parse ``2/5``, the second of five parts."""
+    try:
+        number, count = (int(piece) for piece in text.split("/"))
+    except ValueError:
+        number = count = 0
+    if not 1 <= number <= count:
+        raise argparse.ArgumentTypeError(f"write NUMBER/COUNT as in 2/5, not {text!r}")
+    return number, count
+
+
 FILE = {"type": Path, "metavar": "FILE"}
 FILES = FILE | {"nargs": "+"}
+OPTIONAL_FILE = FILE | {"required": False, "default": None}
 FOLDER = {"type": Path, "metavar": "FOLDER"}
 TEXT: dict[str, Any] = {}
 INTEGER = {"type": int}
 STRUCTURE = {"type": json_value, "metavar": "JSON"}
 OPTIONAL_LIST = STRUCTURE | {"required": False, "default": []}
+PART = {"type": part_of, "metavar": "NUMBER/COUNT", "required": False, "default": (1, 1)}
 BACKEND_FILES = {"type": backend_file, "metavar": "BACKEND=FILE", "nargs": "+"}

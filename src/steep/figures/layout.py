@@ -31,7 +31,7 @@ def draw(layout: Layout, limits: dict[str, Any], title: str) -> Figure:
 
 def _neuron(axis: Any, slots: int, used: int, assumed: bool) -> None:
     """Draw a temporal buffer of `slots` slots, of which the network needs `used`."""
-    axis.set(xlim=(-0.5, slots + 4.5), ylim=(-2.2, 4), title="One neuron and its temporal buffer")
+    axis.set(xlim=(-0.5, slots + 4.5), ylim=(-2.2, 4), title="One LIF neuron and its temporal buffer")
     axis.axis("off")
     for slot in range(slots):
         colour = PALETTE[0] if slot < used else "white"
@@ -44,7 +44,8 @@ def _neuron(axis: Any, slots: int, used: int, assumed: bool) -> None:
     axis.add_patch(FancyArrowPatch((at, 2.9), (at, 0.95), arrowstyle="-|>", mutation_scale=12, color=ORANGE))
     axis.text(at + 0.2, 3.0, "a spike adds its weight\nto the slot of its delay", fontsize=8, ha="left", va="bottom")
     axis.add_patch(FancyArrowPatch((0.45, -0.75), (0.45, -1.6), arrowstyle="-|>", mutation_scale=12, color=ORANGE))
-    axis.text(0.9, -1.5, "each step, the slot 'now' is read into the membrane and cleared", fontsize=8, va="center")
+    words = "each step, the slot 'now' is read into the membrane and cleared;\nover threshold it fires, else it leaks"
+    axis.text(0.9, -1.5, words, fontsize=8, va="center")
     star = " (assumed)" if assumed else ""
     axis.text(slots + 0.1, 0.45, f"{used} of {slots}\nslots used{star}", fontsize=8, va="center")
 

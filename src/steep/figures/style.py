@@ -1,7 +1,9 @@
 """One look for all figures: same colours and names everywhere, readable in print and by the colour-blind; same bytes
 on every run."""
 
+import math
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -9,16 +11,30 @@ import pandas as pd
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from steep.analysis.statistics import interval
 from steep.files import atomic
+from steep.trace import as_text
 
 # Okabe and Ito's palette.
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#555555"
 PALETTE = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, GREY)
 MARKERS = ("o", "s", "^", "D", "v", "x")
 SEQUENTIAL = "viridis_r"
+# The stages of a network: the same word and colour in every figure. What the talk says is black.
+STAGES = {
+    "original": ("original", BLUE),
+    "continued": ("trained on", GREEN),
+    "sharpened": ("steps", ORANGE),
+    "threshold": ("spiking", VERMILION),
+}
+TALK = "#000000"
+SPIKE, SILENCE = "#222222", "#FFFFFF"
+# Sharpness from gentle to step, from light to dark.
+SHARPNESS = "cividis_r"
 
 plt.rcParams.update(
     {
@@ -43,8 +59,55 @@ def with_interval(rows: pd.DataFrame, by: str) -> tuple[np.ndarray, np.ndarray, 
     return np.array(list(groups.groups)), mean, half
 
 
-def save_figure(figure: Figure, path: Path | str) -> None:
-    """Write an SVG without a date, so that equal figures have equal bytes, and close the figure."""
+def picture(axis: Axes, image: np.ndarray, title: str = "", **style: Any) -> None:
+    """Show an array as pixels, without ticks, in a thin frame; values of 0 and 1 as silence and spike unless `style`
+    says otherwise."""
+    colours = {} if image.ndim == 3 or "cmap" in style else {"cmap": ListedColormap([SILENCE, SPIKE])}
+    limits = {} if image.ndim == 3 or "norm" in style or "vmin" in style else {"vmin": 0, "vmax": 1}
+    axis.imshow(image, interpolation="none", **colours, **limits, **style)
+    axis.set(xticks=[], yticks=[])
+    axis.set_title(title, fontsize=8)
+    axis.spines[:].set(visible=True, linewidth=0.5, color=GREY)
+
+
+def layer_name(number: int, last: int) -> str:
+    """Return what a layer is called: ``input``, ``layer 1``, ..., ``output``."""
+    return "input" if number == 0 else "output" if number == last else f"layer {number}"
+
+
+def as_grid(values: np.ndarray, shape: tuple[int, ...], fill: float) -> np.ndarray:
+    """Lay a layer's units out as a picture: feature maps side by side in rows, a gap of one pixel of `fill` between
+    them; a layer without maps as a rectangle of units, row by row.
+
+    Parameters
+    ----------
+    values : (units,).
+    shape : of the layer, (maps, height, width) or (units,).
+    fill : value of gaps and of places without a unit.
+
+    """
+    if len(shape) == 1:
+        columns = math.ceil(math.sqrt(shape[0] * (1 if shape[0] > 12 else shape[0])))
+        grid = np.full(math.ceil(shape[0] / columns) * columns, fill, np.float64)
+        grid[: shape[0]] = values
+        return grid.reshape(-1, columns)
+    maps, height, width = shape
+    columns = math.ceil(math.sqrt(maps * height / width))
+    rows = math.ceil(maps / columns)
+    grid = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1), fill, np.float64)
+    for number, plane in enumerate(values.reshape(shape)):
+        row, column = divmod(number, columns)
+        top, left = row * (height + 1), column * (width + 1)
+        grid[top : top + height, left : left + width] = plane
+    return grid
+
+
+def save_figure(figure: Figure, path: Path | str, trace: dict[str, Any] | None = None) -> None:
+    """Write an SVG without a date, so that equal figures have equal bytes, and close the figure.
+
+    `trace` says what the figure was made from (`steep.trace.trace_of`) and becomes part of the file's metadata.
+    """
+    metadata = {"Date": None, "Description": as_text(trace) if trace else None}
     with atomic(path) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
+        figure.savefig(temporary, format="svg", metadata=metadata)
     plt.close(figure)

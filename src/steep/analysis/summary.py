@@ -1,0 +1,166 @@
+"""The study told without Snakemake's viewer: as Markdown, as one page that stands alone, as tables for LaTeX.
+
+All three show the same files of the study; no number is computed here.
+"""
+
+import base64
+import html
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from steep.analysis.render import STYLE, to_markdown
+from steep.trace import read_trace, sentence
+
+# Headings, and the figures under them by the beginning of their file's name.
+CHAPTERS = {
+    "Method": ("transfer", "sigmoid", "conversion", "convergence", "sharpening", "bits"),
+    "Spiking activity": ("pipeline", "layers", "aggregate", "feature-maps", "mistakes", "activity", "energy"),
+    "STPU": ("confusion", "layout", "responses", "leak", "robustness"),
+}
+CAPTIONS = {
+    "transfer": "A rectified linear unit, and a spiking neuron simulated on the STPU model.",
+    "sigmoid": "The sharpened activation, and the slope through which it learns.",
+    "conversion": "Frames each way: as they are, binarized, as contours, as injected current.",
+    "convergence": "Activations converge to steps while the network is sharpened.",
+    "sharpening": "Validation accuracy over sharpening, the sharpness under it.",
+    "bits": "Validation accuracy against the bits of the integer weights.",
+    "pipeline": "Several frames in flight at once: each colour is a frame, each step one layer on.",
+    "layers": "Spikes of every layer, frame by frame.",
+    "aggregate": "The first convolution of a few frames, all filters in one picture.",
+    "feature-maps": "How often every unit fires over all frames; dead and saturated units.",
+    "mistakes": "Misclassified frames, and the spikes that decided.",
+    "activity": "Active units and synaptic events of a frame, by layer.",
+    "energy": "Energy of a frame: counted events times published energies per event. An estimate.",
+    "confusion": "Spiking beside non-spiking: confusions, and what changed.",
+    "layout": "The STPU, and how the network lies on it. Limits are assumed.",
+    "responses": "Synaptic responses made of delays, beside their equations.",
+    "leak": "When frames disturb each other: accuracy against leak and frame spacing.",
+    "robustness": "Accuracy against faults in the spikes, and against weight bits.",
+}
+PAGE_STYLE = (
+    "main{max-width:72rem;margin:auto}figure{margin:1.5rem 0}figure img{max-width:100%;height:auto}"
+    "figcaption,small{color:#555;font-size:.85rem}.table{overflow-x:auto}.answer{font-size:1.15rem}"
+    "summary{cursor:pointer;margin:.6rem 0}code,pre{background:#f4f4f4;padding:.1rem .3rem;overflow-x:auto}"
+)
+
+
+def figures_of(chapter: str, material: dict[str, Path]) -> list[tuple[str, Path]]:
+    """Return kind and file of a chapter's figures, kinds in the chapter's order, files in that of the study."""
+    found = []
+    for kind in CHAPTERS[chapter]:
+        pattern = re.compile(rf"{kind}(-.*)?\.svg")
+        found += [(kind, path) for name, path in material.items() if pattern.fullmatch(name)]
+    return found
+
+
+def command(config: dict[str, Any]) -> str:
+    """Return the command that repeats a study."""
+    own = f"snakemake --cores all --configfile results/{config['study']}/tables/config.yaml"
+    return {"paper": "make reproduce", "demo": "make demo"}.get(config["study"], own)
+
+
+def _words(material: dict[str, Path], name: str) -> str:
+    return material[name].read_text(encoding="utf-8").strip()
+
+
+def text(config: dict[str, Any], material: dict[str, Path], folder: Path) -> str:
+    """Return the study as Markdown, with links to its figures relative to `folder`."""
+    view = pd.read_csv(material["verdicts-view.csv"])
+
+    def link(path: Path) -> str:
+        return Path(os.path.relpath(path, folder)).as_posix()
+
+    parts = [
+        f"# {config['title']}\n",
+        _words(material, "answer.txt"),
+        to_markdown(view, _words(material, "verdicts-note.txt")).strip(),
+        f"![The talk's accuracies beside ours]({link(material['overview.svg'])})",
+        "## Every number of the talk beside ours\n",
+        to_markdown(pd.read_csv(material["talk-view.csv"]).astype(object), _words(material, "talk-note.txt")).strip(),
+        f"To repeat it: `{command(config)}`",
+    ]
+    for chapter in CHAPTERS:
+        parts.append(f"## {chapter}")
+        for kind, path in figures_of(chapter, material):
+            parts.append(f"![{path.stem}]({link(path)})\n\n{CAPTIONS[kind]} ({path.stem})")
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def _figure(kind: str, path: Path) -> str:
+    """Return a figure as part of a page, the file inside it."""
+    data = base64.b64encode(path.read_bytes()).decode("ascii")
+    caption = f"{html.escape(CAPTIONS.get(kind, ''))} <small>{html.escape(sentence(read_trace(path)))}</small>"
+    return (
+        f'<figure><img loading="lazy" alt="{html.escape(path.stem)}" src="data:image/svg+xml;base64,{data}">'
+        f"<figcaption><b>{html.escape(path.stem)}</b>. {caption}</figcaption></figure>"
+    )
+
+
+def _table(path: Path) -> str:
+    """Return the table and the note of one of the study's pages."""
+    found = re.search(r"<body>(.*)</body>", path.read_text(encoding="utf-8"), re.DOTALL)
+    inside = found.group(1) if found else ""
+    return (
+        re.sub(r"<h1>(.*?)</h1>", r"<h3>\1</h3>", inside)
+        .replace("<table>", '<div class="table"><table>')
+        .replace("</table>", "</table></div>")
+    )
+
+
+def page(config: dict[str, Any], material: dict[str, Path]) -> str:
+    """Return the study as one page: no script, no outside file, every figure and table inside."""
+    title = html.escape(config["title"])
+    body = [
+        f"<h1>{title}</h1>",
+        "<p>Can a deep network that was trained with ordinary backpropagation run as spiking neurons, one frame per "
+        "time step, without losing accuracy? The talk <i>Steep Deep Spiking Networks</i> (Sandia, 2017) says so.</p>",
+        f'<p class="answer">{html.escape(_words(material, "answer.txt"))}</p>',
+        _table(material["verdicts.html"]),
+        _figure("", material["overview.svg"]),
+        f"<p>To repeat it: <code>{html.escape(command(config))}</code></p>",
+        "<details><summary>Every number of the talk beside ours</summary>"
+        + _table(material["talk.html"])
+        + "</details>",
+    ]
+    for chapter in CHAPTERS:
+        shown = "".join(_figure(kind, path) for kind, path in figures_of(chapter, material))
+        body.append(f"<h2>{chapter}</h2>{shown}")
+    body.append("<h2>Tables</h2>")
+    for name, path in material.items():
+        if name.endswith(".html") and name not in ("verdicts.html", "talk.html"):
+            heading = re.search(r"<h1>(.*?)</h1>", path.read_text(encoding="utf-8"))
+            body.append(f"<details><summary>{heading.group(1) if heading else name}</summary>{_table(path)}</details>")
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{title}</title><style>{STYLE}{PAGE_STYLE}</style></head>\n<body><main>\n"
+        + "\n".join(body)
+        + "\n</main></body></html>\n"
+    )
+
+
+SYMBOLS = {"±": r"$\pm$", "−": "$-$", "–": "--", "\N{NO-BREAK SPACE}": "~", "×": r"$\times$", "µ": r"$\mu$"}
+
+
+def latex_table(path: Path) -> str:
+    """Return a CSV of text for people as a LaTeX table (package booktabs)."""
+    view = pd.read_csv(path, dtype=str, keep_default_na=False)
+
+    def row(values: list[str]) -> str:
+        line = " & ".join(re.sub(r"([&%$#_{}])", r"\\\1", value) for value in values) + r" \\"
+        for symbol, written in SYMBOLS.items():
+            line = line.replace(symbol, written)
+        return line
+
+    lines = [
+        f"% Written by the study from {path.name}; needs \\usepackage{{booktabs}}.",
+        rf"\begin{{tabular}}{{{'l' * len(view.columns)}}}",
+        *(r"\toprule", row(list(view.columns)), r"\midrule"),
+        *(row(list(values)) for values in view.itertuples(index=False)),
+        *(r"\bottomrule", r"\end{tabular}", ""),
+    ]
+    return "\n".join(lines)

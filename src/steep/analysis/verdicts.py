@@ -1,0 +1,195 @@
+"""Is the talk's number reproduced? Computed from the talk's table, by a rule that is the same for every row.
+
+The talk reports one number per network and no spread. We take it for one trained network, tested once, and ask whether
+it could be one of ours: it is *reproduced* when it lies within the 95% prediction interval of one further seed of ours
+(Student's t), widened by the rounding of the talk's number; *better* or *not reproduced* when ours lies above or below.
+With a single seed there is no spread, and the binomial interval of the test set stands in for it.
+
+The same rule serves the cost of spiking, spiking minus original accuracy, which is the talk's claim itself.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from steep.analysis.statistics import CONFIDENCE
+from steep.analysis.tables import number
+
+ROUNDING = 0.05  # of an accuracy given with one digit; a difference of two has twice as much
+REPRODUCED, BETTER, MISSED = "reproduced", "better", "not reproduced"
+OTHER_DATA, NOT_IN_TALK = "other data", "not in the talk"
+# Sources whose frames are generated in place of data that were never published.
+GENERATED = ("hyperspectral",)
+
+
+def prediction_half_width(ci95: float, seeds: int, accuracy: float, frames: int) -> float:
+    """Return how far one further seed may lie from the mean of `seeds`, in points, with 95% confidence.
+
+    `ci95` is the half-width of the interval of the mean; NaN for one seed, for which the binomial spread of `frames`
+    test frames at `accuracy` percent is taken.
+    """
+    if math.isnan(ci95):
+        p = accuracy / 100
+        return float(100 * norm.ppf((1 + CONFIDENCE) / 2) * math.sqrt(p * (1 - p) / frames))
+    return ci95 * math.sqrt(seeds + 1)
+
+
+def verdict(ours: float, talk: float, allowed: float) -> str:
+    """Return the word for a difference of `ours` from `talk`, of which `allowed` means nothing."""
+    if abs(ours - talk) <= allowed:
+        return REPRODUCED
+    return BETTER if ours > talk else MISSED
+
+
+def verdict_table(table: pd.DataFrame, study: dict[str, Any]) -> pd.DataFrame:
+    """Return one row per experiment and claim.
+
+    Parameters
+    ----------
+    table : `steep.analysis.tables.talk_table`.
+    study : the config's ``experiments`` and ``datasets``.
+
+    Returns
+    -------
+    experiment, network, data, generated, seeds, frames, claim (``original``, ``spiking``, ``cost``), talk, ours,
+    ours_ci95, difference, allowed, verdict. Of generated data the accuracies are not compared; the cost is, which is a
+    difference on the same data.
+
+    """
+    rows = []
+    for row in table.to_dict("records"):
+        source = study["datasets"][study["experiments"][row["experiment"]]["dataset"]]["source"]
+        talk_cost = row["talk_spiking"] - row["talk_original"]
+        for claim, talk, ours, digits in (
+            ("original", row["talk_original"], "original", 1),
+            ("spiking", row["talk_spiking"], "spiking", 1),
+            ("cost", talk_cost, "loss", 2),
+        ):
+            accuracy = row["spiking"] if claim == "cost" else row[ours]
+            spread = prediction_half_width(row[f"{ours}_ci95"], row["seeds"], accuracy, row["frames"])
+            allowed = spread + digits * ROUNDING
+            if math.isnan(talk):
+                word = NOT_IN_TALK
+            elif source in GENERATED and claim != "cost":
+                word = OTHER_DATA
+            else:
+                word = verdict(row[ours], talk, allowed)
+            rows.append(
+                {
+                    **{key: row[key] for key in ("experiment", "network", "data", "seeds", "frames")},
+                    **{"generated": source in GENERATED, "claim": claim, "talk": talk, "ours": row[ours]},
+                    **{"ours_ci95": row[f"{ours}_ci95"], "difference": row[ours] - talk, "allowed": allowed},
+                    "verdict": word,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def verdict_view(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Return the verdicts as text for people: one row per experiment, talk and ours side by side."""
+    rows = []
+    for (_, network, data), claims in verdicts.groupby(["experiment", "network", "data"], sort=False):
+        by_claim = claims.set_index("claim")
+        row = {"Network": network, "Data": data}
+        for claim, title in (("original", "Original"), ("spiking", "Spiking")):
+            one = by_claim.loc[claim]
+            row[f"{title}: talk"] = number(one["talk"], digits=1)
+            row[f"{title}: ours"] = number(one["ours"], one["ours_ci95"])
+        cost = by_claim.loc["cost"]
+        row["Cost: talk"] = number(cost["talk"], digits=1, sign=True)
+        row["Cost: ours"] = number(cost["ours"], cost["ours_ci95"], sign=True)
+        row["Original accuracy"] = by_claim.loc["original", "verdict"]
+        row["Spiking accuracy"] = by_claim.loc["spiking", "verdict"]
+        row["Cost of spiking"] = cost["verdict"]
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def listed(names: list[str]) -> str:
+    """Return names joined for a sentence."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def answer(verdicts: pd.DataFrame, evaluation: str) -> str:
+    """Return the study's answer in a few sentences, all computed."""
+    claims = {claim: rows for claim, rows in verdicts.groupby("claim")}
+    cost = claims["cost"]
+    sentences = []
+    for claim, opening in (
+        ("spiking", "For the spiking networks of the talk that were run on the talk's data, the accuracy is "),
+        ("original", "For their originals it is "),
+    ):
+        compared = claims[claim][~claims[claim]["verdict"].isin([OTHER_DATA, NOT_IN_TALK])]
+        if not len(compared):
+            continue
+        counts = {
+            word: compared.loc[compared["verdict"] == word, "network"].tolist() for word in (REPRODUCED, BETTER, MISSED)
+        }
+        parts = [f"{word} in {len(names)} ({listed(names)})" for word, names in counts.items() if names]
+        sentences.append(opening + f"{', '.join(parts)}.")
+    claimed = cost[cost["verdict"] != NOT_IN_TALK]
+    if len(claimed):
+        words = {BETTER: "smaller than", REPRODUCED: "within the spread of", MISSED: "larger than"}
+        parts = [
+            f"{words[word]} the talk's for {listed(rows['network'].tolist())}"
+            for word, rows in claimed.groupby("verdict", sort=False)
+        ]
+        sentences.append(f"What spiking costs is {'; '.join(parts)}.")
+    lowest, highest = cost.loc[cost["ours"].idxmin()], cost.loc[cost["ours"].idxmax()]
+    if len(cost) > 1:
+        sentences.append(
+            f"Against the same network with ordinary activations, spiking changes {evaluation} accuracy by "
+            f"{number(lowest['ours'], sign=True)} points ({lowest['network']}) to "
+            f"{number(highest['ours'], sign=True)} ({highest['network']})."
+        )
+    else:
+        sentences.append(
+            f"Against the same network with ordinary activations, spiking changes {evaluation} accuracy by "
+            f"{number(lowest['ours'], lowest['ours_ci95'], sign=True)} points."
+        )
+    if not len(claimed):
+        sentences.insert(0, "No experiment of this study is a row of the talk; it shows the method on other data.")
+    generated = cost[cost["generated"]]["network"].tolist()
+    if generated:
+        sentences.append(
+            f"The data of {listed(generated)} are generated, for the talk's were never published: only the cost of "
+            "spiking is compared there."
+        )
+    return " ".join(sentences)
+
+
+def rule_note(verdicts: pd.DataFrame) -> str:
+    """Return how the verdicts were made, for below the table."""
+    spread = (
+        "the 95% prediction interval of one further seed (Student's t)"
+        if (verdicts["seeds"] > 1).all()
+        else "the binomial 95% interval of the frames, for one seed has no spread"
+    )
+    measured = (
+        "Accuracy in %, cost of spiking in points: spiking minus original. Ours: mean ± half-width of the 95% interval "
+        "over seeds."
+    )
+    allowed = verdicts[verdicts["talk"].notna()]["allowed"]
+    if not len(allowed):
+        return measured
+    return (
+        f"{measured} Reproduced: the talk's number, taken for one trained network, lies within {spread}, widened by "
+        f"its rounding (here ±{allowed.min():.2f} to ±{allowed.max():.2f} points); better or not reproduced: ours lies "
+        "above or below."
+    )
+
+
+def overview(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows in an order fit for a picture, original and spiking side by side, one row per experiment."""
+    wide = verdicts[verdicts["claim"] != "cost"].pivot(
+        index="experiment", columns="claim", values=["talk", "ours", "ours_ci95", "verdict"]
+    )
+    wide.columns = [f"{value}_{claim}" for value, claim in wide.columns]
+    first = verdicts.drop_duplicates("experiment").set_index("experiment")
+    wide = wide.join(first[["network", "data", "generated", "seeds"]])
+    numeric = [name for name in wide if name.startswith(("talk_", "ours"))]
+    wide[numeric] = wide[numeric].astype(np.float64)
+    return wide.loc[first.index].reset_index()

@@ -1,0 +1,234 @@
+"""Verbs that draw. Each reads saved results, draws one figure and writes into it what it was made from."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from steep.cli.verbs import FILES, STRUCTURE, TEXT, Arguments, verb
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def save(a: Arguments, figure: Any, inputs: list[Path]) -> None:
+    """Write a figure as SVG, with the trace of what it was made from."""
+    from steep.figures.style import save_figure
+    from steep.trace import trace_of
+
+    save_figure(figure, a.output, trace_of(a.verb, inputs))
+
+
+def _of(experiment: str, table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the rows of one experiment."""
+    return table[table["experiment"] == experiment]
+
+
+@verb("output")
+def plot_transfer(a: Arguments) -> None:
+    """Draw a rectified linear unit beside a spiking neuron."""
+    from steep.figures.transfer import draw
+
+    save(a, draw(), [])
+
+
+@verb("output", settings=STRUCTURE)
+def plot_sigmoid(a: Arguments) -> None:
+    """Draw the sharpened activation at several sharpness values."""
+    from steep.figures.sigmoid import draw
+
+    save(a, draw({name: (shape, float(widest)) for name, (shape, widest) in a.settings.items()}), [])
+
+
+@verb("activations", "history", "output", title=TEXT)
+def plot_convergence(a: Arguments) -> None:
+    """Draw activations converging to steps."""
+    import pandas as pd
+
+    from steep.figures.convergence import draw
+    from steep.files import read_npz
+
+    save(a, draw(read_npz(a.activations), pd.read_csv(a.history), a.title), [a.activations, a.history])
+
+
+@verb("output", sharpened=FILES, continued=FILES, title=TEXT)
+def plot_sharpening(a: Arguments) -> None:
+    """Draw accuracy over sharpening, with the sharpness under it; one file per seed, in the same order."""
+    import pandas as pd
+
+    from steep.figures.sharpening import draw
+
+    sharpened, continued = (
+        pd.concat([pd.read_csv(path).assign(seed=number) for number, path in enumerate(paths)], ignore_index=True)
+        for paths in (a.sharpened, a.continued)
+    )
+    save(a, draw(sharpened, continued, a.title), [*a.sharpened, *a.continued])
+
+
+@verb("images", "output", encodings=STRUCTURE, title=TEXT)
+def plot_conversion(a: Arguments) -> None:
+    """Draw frames as they are, binarized, as contours, as injected current."""
+    from steep.figures.conversion import draw
+    from steep.frames import Frames
+
+    save(a, draw(Frames.load(a.images), a.encodings, a.title), [a.images])
+
+
+@verb("examples", "network", "output", title=TEXT)
+def plot_layers(a: Arguments) -> None:
+    """Draw the spikes of every layer for a few frames."""
+    from steep.figures.layers import draw
+    from steep.files import read_npz
+    from steep.threshold.network import ThresholdNetwork
+
+    network = ThresholdNetwork.load(a.network)
+    save(a, draw(read_npz(a.examples), network.shapes, a.title), [a.examples, a.network])
+
+
+@verb("examples", "network", "output", title=TEXT)
+def plot_pipeline(a: Arguments) -> None:
+    """Draw frames in flight through the layers, as an animation."""
+    from steep.figures.pipeline import draw
+    from steep.files import read_npz, write_text
+    from steep.threshold.network import ThresholdNetwork
+    from steep.trace import trace_of
+
+    network, trace = ThresholdNetwork.load(a.network), trace_of(a.verb, [a.examples, a.network])
+    write_text(a.output, draw(read_npz(a.examples), network.shapes, a.title, trace))
+
+
+@verb("examples", "network", "output", title=TEXT)
+def plot_mistakes(a: Arguments) -> None:
+    """Draw misclassified frames with the spikes that decided."""
+    from steep.figures.mistakes import draw
+    from steep.files import read_npz
+    from steep.threshold.network import ThresholdNetwork
+
+    network = ThresholdNetwork.load(a.network)
+    save(a, draw(read_npz(a.examples), network, a.title), [a.examples, a.network])
+
+
+@verb("examples", "network", "output", title=TEXT)
+def plot_aggregate(a: Arguments) -> None:
+    """Draw the spiking convolution of a few frames, all filters in one picture."""
+    from steep.figures.aggregate import draw
+    from steep.files import read_npz
+    from steep.threshold.network import ThresholdNetwork
+
+    network = ThresholdNetwork.load(a.network)
+    save(a, draw(read_npz(a.examples), network, a.title), [a.examples, a.network])
+
+
+@verb("activity", "output", title=TEXT)
+def plot_feature_maps(a: Arguments) -> None:
+    """Draw how often every unit fires, and which never or always do."""
+    from steep.figures.feature_maps import draw
+    from steep.files import read_npz
+
+    save(a, draw(read_npz(a.activity), a.title), [a.activity])
+
+
+@verb("output", activity=FILES, classes=FILES, simulators=STRUCTURE, title=TEXT)
+def plot_confusion(a: Arguments) -> None:
+    """Draw the confusions of the original and the spiking network beside each other; one file per seed."""
+    from steep.figures.confusion import confusion, draw
+    from steep.files import read_npz
+
+    original, spiking = [read_npz(path) for path in a.classes], [read_npz(path) for path in a.activity]
+    count = int(max(max(one["labels"].max(), one["original"].max()) for one in original)) + 1
+    count = max(count, int(max(one["classes"].max() for one in spiking)) + 1)
+    matrices = {
+        "original": sum(confusion(one["labels"], one["original"], count) for one in original),
+        "threshold": sum(confusion(one["labels"], one["classes"], count) for one in spiking),
+    }
+    save(a, draw(matrices, len(original), a.simulators, a.title), [*a.activity, *a.classes])
+
+
+@verb("activity", "output", titles=STRUCTURE)
+def plot_activity(a: Arguments) -> None:
+    """Draw spikes and synaptic events of a frame, by layer."""
+    import pandas as pd
+
+    from steep.figures.activity import draw
+
+    save(a, draw(pd.read_csv(a.activity), a.titles), [a.activity])
+
+
+@verb("energy", "published", "output", titles=STRUCTURE)
+def plot_energy(a: Arguments) -> None:
+    """Draw the energy of a frame beside published ones."""
+    import pandas as pd
+
+    from steep.figures.energy import draw
+
+    save(a, draw(pd.read_csv(a.energy), pd.read_csv(a.published), a.titles), [a.energy, a.published])
+
+
+@verb("verdicts", "output", evaluation=TEXT)
+def plot_overview(a: Arguments) -> None:
+    """Draw the talk's accuracies beside ours."""
+    import pandas as pd
+
+    from steep.analysis.verdicts import overview
+    from steep.figures.overview import draw
+
+    save(a, draw(overview(pd.read_csv(a.verdicts)), a.evaluation), [a.verdicts])
+
+
+@verb("bits", "output", experiment=TEXT, title=TEXT)
+def plot_bits(a: Arguments) -> None:
+    """Draw accuracy against the bits of the weights."""
+    import pandas as pd
+
+    from steep.figures.bits import draw
+
+    save(a, draw(_of(a.experiment, pd.read_csv(a.bits)), a.title), [a.bits])
+
+
+@verb("table", "output", benchmark={"choices": ["simulators", "sizes", "stpu"]})
+def plot_benchmark(a: Arguments) -> None:
+    """Draw what a benchmark measured."""
+    import pandas as pd
+
+    from steep.figures import simulators, stpu_cost
+
+    draw = {"simulators": simulators.draw, "sizes": simulators.draw_curves, "stpu": stpu_cost.draw}[a.benchmark]
+    save(a, draw(pd.read_csv(a.table)), [a.table])
+
+
+@verb("output", responses=STRUCTURE)
+def plot_responses(a: Arguments) -> None:
+    """Draw synaptic responses made of delays beside their equations."""
+    from steep.figures.responses import draw
+
+    save(a, draw(a.responses), [])
+
+
+@verb("studies", "output", experiment=TEXT, title=TEXT)
+def plot_leak(a: Arguments) -> None:
+    """Draw accuracy against leak and frame spacing."""
+    import pandas as pd
+
+    from steep.figures.leak import draw
+
+    save(a, draw(_of(a.experiment, pd.read_csv(a.studies)), a.title), [a.studies])
+
+
+@verb("studies", "bits", "output", experiment=TEXT, title=TEXT)
+def plot_robustness(a: Arguments) -> None:
+    """Draw accuracy against faults and against the bits of the weights."""
+    import pandas as pd
+
+    from steep.figures.robustness import draw
+
+    studies, bits = _of(a.experiment, pd.read_csv(a.studies)), _of(a.experiment, pd.read_csv(a.bits))
+    save(a, draw(studies, bits, a.title), [a.studies, a.bits])
+
+
+@verb("network", "output", title=TEXT, limits=STRUCTURE)
+def plot_layout(a: Arguments) -> None:
+    """Draw how a network lies on the STPU."""
+    from steep.figures.layout import draw
+    from steep.stpu.layout import from_threshold_network
+    from steep.threshold.network import ThresholdNetwork
+
+    layout = from_threshold_network(ThresholdNetwork.load(a.network), clock=True)
+    save(a, draw(layout, a.limits, a.title), [a.network])

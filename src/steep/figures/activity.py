@@ -1,0 +1,68 @@
+"""Figure: spikes and synaptic events of a frame, by layer."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from steep.figures.style import BLUE, GREY, ORANGE, layer_name, plt
+
+
+def draw(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
+    """Draw, for every experiment and layer, active units beside all units and arriving events beside all synapses.
+
+    Parameters
+    ----------
+    table : `steep.analysis.activity.activity_table`.
+    titles : of the experiments, by key.
+
+    """
+    names = list(table["experiment"].unique())
+    heights = [int((table["experiment"] == name).sum()) for name in names]
+    figure, axes = plt.subplots(
+        *(len(names), 2),
+        figsize=(9.5, 0.32 * sum(heights) + 0.75 * len(names) + 0.6),
+        **{"layout": "constrained", "squeeze": False, "sharex": "col", "height_ratios": heights},
+    )
+    for (left, right), name in zip(axes, names, strict=True):
+        rows = table[table["experiment"] == name]
+        last = int(rows["layer"].max())
+        at = np.arange(len(rows))
+        words = [
+            layer_name(int(layer), last) + "*" * bool(c)
+            for layer, c in zip(rows["layer"], rows["currents"], strict=True)
+        ]
+        _bars(left, at, rows["units"], rows["spikes_per_frame"], BLUE)
+        left.set(yticks=at, yticklabels=words)
+        left.set_title(titles[name], loc="left", fontsize=9)
+        events = rows["events_per_frame"].where(rows["layer"] > 0)
+        _bars(right, at, rows["synapses"], events, ORANGE)
+        right.set(yticks=at, yticklabels=[])
+        total = rows["events_per_frame"].sum()
+        right.set_title(
+            f"{total:,.0f} events a frame, {100 * total / rows['synapses'].sum():.0f}% of all synapses",
+            loc="left",
+            fontsize=9,
+        )
+        for axis in (left, right):
+            axis.invert_yaxis()
+            axis.tick_params(axis="y", length=0)
+    axes[-1, 0].set(xscale="log", xlabel="active units a frame (grey: all units)")
+    axes[-1, 1].set(xscale="log", xlabel="events arriving a frame (grey: all synapses)")
+    if table["currents"].any():
+        figure.supxlabel("* currents: values that are not 0, and values times weights", fontsize=7, color=GREY)
+    return figure
+
+
+def _bars(axis: plt.Axes, at: np.ndarray, whole: pd.Series, part: pd.Series, colour: str) -> None:
+    """Draw a part before its whole, with the number and the percentage beside it."""
+    axis.barh(at, whole, color="#DDDDDD", height=0.8)
+    axis.barh(at, part.fillna(0), color=colour, height=0.5)
+    for y, (all_, some) in enumerate(zip(whole, part, strict=True)):
+        if all_ > 0:
+            axis.annotate(
+                f"{some:,.0f}, {100 * some / all_:.0f}%",
+                (all_, y),
+                **{"xytext": (3, 0), "textcoords": "offset points", "va": "center", "fontsize": 7},
+            )
+    axis.set_xscale("log")
+    axis.margins(x=0.25)

@@ -1,0 +1,92 @@
+"""Figure: the spiking convolution of an example image, all filters in one picture (the talk's slide of that name).
+
+Each filter is shown at the pixel under its centre: value = 1 x [filter 1 fired] + 2 x [filter 2] + 4 x [filter 3].
+"""
+
+import numpy as np
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.figure import Figure
+
+from steep.errors import SteepError
+from steep.figures.style import GREY, picture, plt
+from steep.threshold.network import ConvLayer, ThresholdNetwork
+
+MOST = 3
+# White for nothing, then one colour per set of filters, after Okabe and Ito; more filters, darker.
+COLOURS = ("#FFFFFF", "#F0E442", "#56B4E9", "#009E73", "#CC79A7", "#E69F00", "#0072B2", "#222222")
+
+
+def aggregated(spikes: np.ndarray) -> np.ndarray:
+    """Return the sum of powers of two of the filters that fired, int64 (height, width), of bool (filters, height,
+    width)."""
+    return np.tensordot(1 << np.arange(len(spikes)), spikes.astype(np.int64), 1)
+
+
+def centred(values: np.ndarray, layer: ConvLayer, image: tuple[int, int]) -> np.ndarray:
+    """Return `values` of the layer's positions on the pixels under the filters' centres, -1 on other pixels; int64 of
+    shape `image`."""
+    whole = np.full(image, -1, np.int64)
+    (above, _), (left, _) = layer.padding
+    row = np.arange(values.shape[0]) * layer.stride[0] + layer.weight.shape[2] // 2 - above
+    column = np.arange(values.shape[1]) * layer.stride[1] + layer.weight.shape[3] // 2 - left
+    whole[np.ix_(row, column)] = values
+    return whole
+
+
+def fits(network: ThresholdNetwork) -> bool:
+    """Return whether the first layer is a convolution of few filters."""
+    first = network.layers[0]
+    return isinstance(first, ConvLayer) and len(first.weight) <= MOST
+
+
+def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, title: str, columns: int = 4) -> Figure:
+    """Draw the filters, and for a few frames what each filter and all together see.
+
+    Parameters
+    ----------
+    examples : `steep.analysis.activity.choose_examples`.
+    network : whose first layer is a convolution of at most `MOST` filters.
+    title : heading.
+    columns : frames shown.
+
+    """
+    if not fits(network):
+        raise SteepError(f"this figure is for a first layer of at most {MOST} convolutions; draw another experiment")
+    layer, shape = network.layers[0], network.shapes[1]
+    filters, image = len(layer.weight), network.input_shape[1:]
+    shown = np.flatnonzero(examples["classes"] == examples["labels"])[:columns]
+    figure, axes = plt.subplots(
+        *(filters + 2, len(shown) + 1),
+        figsize=(1.75 * (len(shown) + 1), 1.75 * (filters + 2) + 0.9),
+        **{"layout": "constrained", "squeeze": False},
+    )
+    figure.suptitle(title, fontsize=11)
+    colours = ListedColormap(COLOURS[: 2**filters])
+    norm = BoundaryNorm(np.arange(2**filters + 1) - 0.5, 2**filters)
+    reach = np.abs(layer.weight).max()
+    axes[0, 0].axis("off")
+    axes[0, 0].text(0.5, 0.5, "frame", ha="center", va="center", fontsize=9)
+    for number in range(filters):
+        picture(axes[number + 1, 0], layer.weight[number, 0], cmap="PuOr_r", vmin=-reach, vmax=reach)
+        axes[number + 1, 0].set_ylabel(f"filter {number + 1} (+{1 << number})", fontsize=8)
+        axes[number + 1, 0].set_xlabel(f"weights, ±{reach}; θ {layer.threshold[number]:g}", fontsize=7)
+    axes[-1, 0].axis("off")
+    axes[-1, 0].text(0.5, 0.5, "all, each at its\ncentre pixel", ha="center", va="center", fontsize=9)
+    for column, frame in enumerate(shown, 1):
+        value = examples["values"][frame]
+        top = float(examples["full_scale"])
+        label = f"frame {examples['index'][frame]}, class {examples['labels'][frame]}"
+        picture(axes[0, column], value.mean(0) / top, label, cmap="gray_r", vmin=0, vmax=1)
+        spikes = examples["layer1"][frame].reshape(shape)
+        for number in range(filters):
+            on = np.where(centred(spikes[number].astype(np.int64), layer, image) > 0, 1 << number, 0)
+            picture(axes[number + 1, column], on, cmap=colours, norm=norm)
+            axes[number + 1, column].set_xlabel(f"{spikes[number].sum()} spikes", fontsize=7)
+        total = centred(aggregated(spikes), layer, image)
+        mappable = axes[-1, column].imshow(np.ma.masked_less(total, 0), cmap=colours, norm=norm, interpolation="none")
+        axes[-1, column].set(xticks=[], yticks=[], facecolor="#DDDDDD")
+        axes[-1, column].spines[:].set(visible=True, linewidth=0.5, color=GREY)
+    bar = figure.colorbar(mappable, ax=axes[-1, :], orientation="horizontal", ticks=range(2**filters), shrink=0.7)
+    bar.set_label(" + ".join(f"{1 << n} × [filter {n + 1} fired]" for n in range(filters)), fontsize=8)
+    bar.ax.tick_params(labelsize=8, length=0)
+    return figure

@@ -1,0 +1,78 @@
+"""Figure: a deep spiking network, layer by layer (the talk's slides "Visualizing a deep spiking CNN").
+
+One row per frame, one column per layer; each spike is a dark pixel, feature maps lie side by side.
+"""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from steep.figures.style import GREY, ORANGE, STAGES, as_grid, layer_name, picture, plt
+
+GAP = 0.15  # shade of gaps between feature maps
+
+
+def draw(examples: dict[str, np.ndarray], shapes: list[tuple[int, ...]], title: str, rows: int = 4) -> Figure:
+    """Draw the spikes of the first frames that are classified rightly.
+
+    Parameters
+    ----------
+    examples : `steep.analysis.activity.choose_examples`.
+    shapes : of the input and of every layer.
+    title : heading.
+    rows : number of frames at most.
+
+    """
+    chosen = np.flatnonzero(examples["classes"] == examples["labels"])[:rows]
+    last = len(shapes) - 1
+    figure, axes = plt.subplots(
+        *(len(chosen), last + 1),
+        figsize=(1.9 * (last + 1) + 0.6, 1.9 * len(chosen) + 0.8),
+        **{"layout": "constrained", "squeeze": False},
+    )
+    figure.suptitle(title, fontsize=11)
+    for row, frame in enumerate(chosen):
+        for number, shape in enumerate(shapes):
+            axis = axes[row, number]
+            if number == last:
+                _potentials(axis, examples["potential"][frame], int(examples["labels"][frame]), row == len(chosen) - 1)
+                continue
+            if number == 0:
+                show_input(axis, examples["values"][frame], int(examples["full_scale"]))
+                count = np.count_nonzero(examples["values"][frame])
+            else:
+                spikes = examples[f"layer{number}"][frame]
+                picture(axis, as_grid(spikes, shape, GAP), cmap="gray_r", vmin=0, vmax=1)
+                count = int(spikes.sum())
+            axis.set_xlabel(f"{count:,} of {int(np.prod(shape)):,}", fontsize=7)
+            if row == 0:
+                kind = f"{shape[0]} maps of {shape[1]}×{shape[2]}" if number and len(shape) == 3 else ""
+                axis.set_title(f"{layer_name(number, last)}\n{kind}", fontsize=8)
+        axes[row, 0].set_ylabel(f"frame {examples['index'][frame]}, class {examples['labels'][frame]}", fontsize=8)
+    axes[0, last].set_title("output\npotential (●: spike)", fontsize=8)
+    return figure
+
+
+def show_input(axis: plt.Axes, value: np.ndarray, full_scale: int) -> None:
+    """Show a frame: spikes dark; currents as grey levels, a spectrum as a curve."""
+    scaled = value.astype(np.float64) / full_scale
+    if value.shape[1] == 1:
+        axis.fill_between(np.arange(value.shape[2]), scaled[0, 0], color=GREY, linewidth=0)
+        axis.set(xticks=[], yticks=[], ylim=(0, 1))
+    elif len(value) == 3:
+        picture(axis, scaled.transpose(1, 2, 0) if full_scale > 1 else 1 - 0.85 * scaled.transpose(1, 2, 0))
+    else:
+        picture(axis, scaled[0], cmap="gray_r", vmin=0, vmax=1)
+
+
+def _potentials(axis: plt.Axes, potential: np.ndarray, label: int, lowest: bool) -> None:
+    """Draw the output units' potentials, the largest coloured; a dot where the unit fires."""
+    classes = np.arange(len(potential))
+    colours = np.where(classes == potential.argmax(), STAGES["threshold"][1], "#BBBBBB")
+    axis.bar(classes, potential, color=colours, width=0.8)
+    fired = potential > 0
+    axis.plot(classes[fired], np.full(fired.sum(), potential.max() * 1.15), "o", color=ORANGE, markersize=4)
+    axis.axhline(0, color=GREY, linewidth=0.6)
+    axis.set(xticks=classes if len(classes) <= 10 else [], yticks=[])
+    axis.tick_params(labelsize=7, length=0)
+    if lowest:
+        axis.set_xlabel("class", fontsize=7)

@@ -1,0 +1,101 @@
+"""Figure: misclassified frames, with the spikes that decided.
+
+The class with the largest potential wins. The difference between the potentials of the class given and of the true
+class is a sum over the spikes of the last hidden layer: each adds the weight to the one minus the weight to the other;
+what is left is the difference of the thresholds. The sum is exact, for weights are integers.
+"""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from steep.figures.layers import show_input
+from steep.figures.style import BLUE, GREY, VERMILION, as_grid, picture, plt
+from steep.threshold.network import DenseLayer, ThresholdNetwork
+
+GIVEN, TRUE = VERMILION, BLUE
+MOST = 4
+STRONGEST = 60
+
+
+def contributions(network: ThresholdNetwork, hidden: np.ndarray, given: int, true: int) -> tuple[np.ndarray, float]:
+    """Return what each unit of the last hidden layer adds to potential `given` minus potential `true`, float64
+    (units,), 0 for silent ones; and what the thresholds add."""
+    output = network.layers[-1]
+    assert isinstance(output, DenseLayer)
+    weight = output.weight.astype(np.float64)
+    return (weight[given] - weight[true]) * hidden, float(output.threshold[true] - output.threshold[given])
+
+
+def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, title: str) -> Figure:
+    """Draw the frame, the potentials, and the spikes that spoke for either class, strongest first.
+
+    Parameters
+    ----------
+    examples : `steep.analysis.activity.choose_examples`.
+    network : the threshold network.
+    title : heading.
+
+    """
+    wrong = np.flatnonzero(examples["classes"] != examples["labels"])[:MOST]
+    shape = network.shapes[-2]
+    if not len(wrong):
+        figure, axis = plt.subplots(figsize=(6, 1.5), layout="constrained")
+        axis.axis("off")
+        axis.text(0.5, 0.5, f"{title}: every frame is classified rightly", ha="center")
+        return figure
+    figure, axes = plt.subplots(
+        *(len(wrong), 4),
+        figsize=(11, 1.9 * len(wrong) + 0.9),
+        **{"layout": "constrained", "squeeze": False, "width_ratios": [1, 1.2, 1.2, 2.2]},
+    )
+    figure.suptitle(title, fontsize=11)
+    for row, frame in zip(axes, wrong, strict=True):
+        given, true = int(examples["classes"][frame]), int(examples["labels"][frame])
+        show_input(row[0], examples["values"][frame], int(examples["full_scale"]))
+        row[0].set_ylabel(f"frame {examples['index'][frame]}", fontsize=8)
+        row[0].set_xlabel(f"true class {true}, given {given}", fontsize=8)
+        potential = examples["potential"][frame]
+        classes = np.arange(len(potential))
+        colours = np.where(classes == given, GIVEN, np.where(classes == true, TRUE, "#BBBBBB"))
+        row[1].bar(classes, potential, color=colours)
+        row[1].axhline(0, color=GREY, linewidth=0.6)
+        row[1].set(xticks=classes)
+        row[1].tick_params(labelsize=7)
+        hidden = examples[f"layer{len(network.layers) - 1}"][frame] if len(network.layers) > 1 else None
+        if hidden is None:
+            hidden = examples["values"][frame].reshape(-1)
+        added, rest = contributions(network, hidden.astype(np.float64), given, true)
+        _where(row[2], added, shape)
+        _strongest(row[3], added, rest, given, true)
+    axes[0, 0].set_title("frame", fontsize=9)
+    axes[0, 1].set_title("potentials by class", fontsize=9)
+    axes[0, 2].set_title("last hidden layer: for whom\neach spike spoke", fontsize=9)
+    axes[0, 3].set_title("the strongest spikes: weight to the class given\nminus weight to the true one", fontsize=9)
+    return figure
+
+
+def _where(axis: Axes, added: np.ndarray, shape: tuple[int, ...]) -> None:
+    """Show the units of the last hidden layer in place, coloured by the class they spoke for."""
+    reach = max(1.0, float(np.abs(added).max()))
+    grid = as_grid(added, shape, np.nan)
+    colours = plt.get_cmap("RdBu_r").with_extremes(bad="#DDDDDD")
+    picture(axis, np.ma.masked_invalid(grid), cmap=colours, vmin=-reach, vmax=reach)
+
+
+def _strongest(axis: Axes, added: np.ndarray, rest: float, given: int, true: int) -> None:
+    """Draw the contributions in order of strength, and say what they add up to."""
+    order = np.argsort(-np.abs(added), kind="stable")
+    order = order[added[order] != 0]
+    shown = added[order][:STRONGEST]
+    axis.bar(np.arange(len(shown)), shown, color=np.where(shown > 0, GIVEN, TRUE), width=0.9)
+    axis.axhline(0, color=GREY, linewidth=0.6)
+    axis.set(xticks=[], xlim=(-0.8, max(len(shown), 10) - 0.2))
+    axis.tick_params(labelsize=7)
+    gains, losses = added[added > 0].sum(), added[added < 0].sum()
+    beyond = f", {len(order) - len(shown)} weaker ones not shown" if len(order) > len(shown) else ""
+    axis.set_xlabel(
+        f"for {given}: {gains:+.0f}, for {true}: {losses:+.0f}, thresholds {rest:+.0f}, "
+        f"in all {gains + losses + rest:+.0f}{beyond}".replace("-", "−"),
+        fontsize=7,
+    )

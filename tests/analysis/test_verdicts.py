@@ -1,0 +1,81 @@
+"""The verdicts follow from the numbers by one rule."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from steep.analysis.verdicts import (
+    answer,
+    overview,
+    prediction_half_width,
+    rule_note,
+    verdict,
+    verdict_table,
+    verdict_view,
+)
+
+STUDY = {
+    "experiments": {name: {"dataset": "mnist"} for name in ("a", "b", "c")} | {"g": {"dataset": "cells"}},
+    "datasets": {"mnist": {"source": "mnist"}, "cells": {"source": "hyperspectral"}},
+}
+
+
+def talk(spiking: dict[str, float], ci: float = 0.1, seeds: int = 5) -> pd.DataFrame:
+    rows = [
+        {
+            **{"experiment": name, "network": name.upper(), "data": "d", "seeds": seeds, "frames": 10000},
+            **{"talk_original": math.nan if name == "c" else 98.0, "talk_spiking": math.nan if name == "c" else 97.0},
+            **{"original": 98.0, "original_ci95": ci, "spiking": value, "spiking_ci95": ci},
+            **{"loss": value - 98.0, "loss_ci95": ci},
+        }
+        for name, value in spiking.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_the_interval_is_of_one_further_seed() -> None:
+    """Coverage, by simulation: of normal numbers a further one lies within it in 95% of cases."""
+    from steep.analysis.statistics import interval
+
+    rng = np.random.default_rng(0)
+    values = rng.normal(97, 0.3, (4000, 6))
+    inside = [
+        abs(row[5] - row[:5].mean()) <= prediction_half_width(interval(row[:5])[1], 5, 97, 10000) for row in values
+    ]
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.012)
+    assert prediction_half_width(math.nan, 1, 97.0, 10000) == pytest.approx(
+        1.96 * 100 * math.sqrt(0.97 * 0.03 / 1e4), abs=1e-3
+    )
+
+
+def test_words() -> None:
+    assert verdict(97.0, 97.1, 0.2) == "reproduced"
+    assert verdict(97.4, 97.1, 0.2) == "better"
+    assert verdict(96.4, 97.1, 0.2) == "not reproduced"
+
+
+def test_every_claim_is_judged_and_generated_data_are_not() -> None:
+    table = verdict_table(talk({"a": 97.1, "b": 96.0, "c": 97.0, "g": 99.0}), STUDY)
+    words = table.set_index(["experiment", "claim"])["verdict"].to_dict()
+    assert words["a", "original"] == words["a", "spiking"] == words["a", "cost"] == "reproduced"
+    assert words["b", "spiking"] == words["b", "cost"] == "not reproduced"
+    assert {words["c", claim] for claim in ("original", "spiking", "cost")} == {"not in the talk"}
+    assert words["g", "spiking"] == "other data" and words["g", "cost"] == "better"
+    text = answer(table, "test")
+    assert "For their originals it is reproduced in 2 (A and B)." in text
+    assert "reproduced in 1 (A)" in text and "not reproduced in 1 (B)" in text
+    assert "The data of G are generated" in text
+    view = verdict_view(table)
+    assert view["Spiking accuracy"].tolist() == ["reproduced", "not reproduced", "not in the talk", "other data"]
+    assert len(overview(table)) == 4 and overview(table)["experiment"].tolist() == ["a", "b", "c", "g"]
+
+
+def test_a_study_without_rows_of_the_talk_says_so() -> None:
+    table = verdict_table(talk({"c": 97.5}, math.nan, 1), STUDY)
+    assert answer(table, "validation").startswith("No experiment of this study is a row of the talk")
+    assert "validation accuracy by −0.50 points" in answer(table, "validation")
+    assert "reproduced" not in rule_note(table).lower()
+    alone = verdict_table(talk({"a": 97.1}, math.nan, 1), STUDY)
+    assert "one seed has no spread" in rule_note(alone)

@@ -1,0 +1,179 @@
+"""The talk's figures: what they show is what the networks computed, and the same bytes twice."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from matplotlib.colors import to_hex
+
+from steep.analysis.activity import activity_rows, activity_table, choose_examples, measure_activity
+from steep.analysis.energy import energy_table
+from steep.figures import (
+    activity,
+    aggregate,
+    confusion,
+    conversion,
+    energy,
+    feature_maps,
+    layers,
+    mistakes,
+    overview,
+    pipeline,
+    sharpening,
+    sigmoid,
+    transfer,
+)
+from steep.figures.style import as_grid, save_figure
+from steep.frames import Frames
+from steep.sharpening.activation import SharpenedActivation
+from steep.simulators.torch_threshold import simulate
+from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
+from steep.trace import read_trace, trace_of
+
+RNG = np.random.default_rng(3)
+NETWORK = ThresholdNetwork(
+    (1, 8, 8),
+    (
+        ConvLayer(RNG.integers(-5, 6, (3, 1, 3, 3)).astype(np.int32), np.array([0.5, 1.5, -0.5])),
+        OrPoolLayer((2, 2)),
+        DenseLayer(RNG.integers(-5, 6, (3, 27)).astype(np.int32), np.array([0.5, -1.5, 2.5])),
+    ),
+)
+FRAMES = Frames((RNG.random((40, 1, 8, 8)) < 0.3).astype(np.uint8), RNG.integers(0, 3, 40).astype(np.uint8), 3, 1)
+SPIKES = simulate(NETWORK, FRAMES.values)
+EXAMPLES = choose_examples(NETWORK, FRAMES, SPIKES)
+ACTIVITY = measure_activity(NETWORK, FRAMES, SPIKES)
+TABLE = activity_table(pd.DataFrame(activity_rows(ACTIVITY, {"experiment": "e", "seed": 0})))
+PUBLISHED = Path(__file__).parents[2] / "report" / "published"
+ENERGIES = energy_table(TABLE, pd.read_csv(PUBLISHED / "energy-per-event.csv"))
+HISTORY = pd.DataFrame(
+    {
+        **{"seed": [0] * 4 + [1] * 4, "epoch": [0, 1, 2, 3] * 2, "sharpness": [0, 0.5, 1, 1] * 2},
+        "validation_accuracy": [98.0, 97, 96, 98, 98.2, 97.5, 96.4, 97.9],
+    }
+)
+MATRICES = {
+    "original": confusion.confusion(FRAMES.labels.astype(np.int64), FRAMES.labels[::-1].astype(np.int64), 3),
+    "threshold": confusion.confusion(ACTIVITY["labels"], ACTIVITY["classes"], 3),
+}
+OVERVIEW = pd.DataFrame(
+    {
+        **{"experiment": ["a", "b"], "network": ["A", "B"], "data": ["x", "y"], "generated": [False, True]},
+        **{"talk_original": [97.3, np.nan], "talk_spiking": [97.0, np.nan], "seeds": [2, 1]},
+        **{"ours_original": [98.0, 99.0], "ours_spiking": [97.5, 98.5], "ours_ci95_original": [0.1, np.nan]},
+        **{"ours_ci95_spiking": [0.2, np.nan], "verdict_spiking": ["better", "not in the talk"]},
+    }
+)
+
+
+def raw(shape: tuple[int, ...]) -> Frames:
+    return Frames(RNG.integers(0, 256, (6, *shape)).astype(np.uint8), np.arange(6, dtype=np.uint8) % 3, 3)
+
+
+RAW = {"grey": raw((1, 28, 28)), "colour": raw((3, 32, 32)), "spectrum": raw((1, 1, 50))}
+ENCODINGS = {"b": {"kind": "binarize", "threshold": 0.4}}
+FIGURES: dict[str, Any] = {
+    "transfer": transfer.draw,
+    "sigmoid": lambda: sigmoid.draw({"dense": ("sigmoid", 2.0), "scene": ("ramp", 4.0)}),
+    **{
+        f"conversion-{name}": lambda frames=frames: conversion.draw(frames, ENCODINGS, "t")
+        for name, frames in RAW.items()
+    },
+    "sharpening": lambda: sharpening.draw(HISTORY, HISTORY[HISTORY["epoch"] > 0], "t"),
+    "layers": lambda: layers.draw(EXAMPLES, NETWORK.shapes, "t"),
+    "aggregate": lambda: aggregate.draw(EXAMPLES, NETWORK, "t"),
+    "feature_maps": lambda: feature_maps.draw(ACTIVITY, "t"),
+    "mistakes": lambda: mistakes.draw(EXAMPLES, NETWORK, "t"),
+    "confusion": lambda: confusion.draw(MATRICES, 2, ["torch", "stpu"], "t"),
+    "activity": lambda: activity.draw(TABLE, {"e": "E"}),
+    "energy": lambda: energy.draw(ENERGIES, pd.read_csv(PUBLISHED / "energy-per-frame.csv"), {"e": "E"}),
+    "overview": lambda: overview.draw(OVERVIEW, "test"),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_same_bytes_twice(tmp_path: Path, name: str) -> None:
+    for file in ("one.svg", "two.svg"):
+        save_figure(FIGURES[name](), tmp_path / file)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+
+
+def test_a_figure_carries_its_trace(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("a\n1\n")
+    trace = trace_of("plot-transfer", [tmp_path / "in.csv"])
+    save_figure(transfer.draw(), tmp_path / "f.svg", trace)
+    assert read_trace(tmp_path / "f.svg") == trace
+    assert list(trace["inputs"]) == [str(tmp_path / "in.csv")]
+
+
+def test_the_neuron_fires_above_its_threshold_and_keeps_nothing() -> None:
+    currents = np.array([0.4, 0.4, 0.5, 0.51, 0.0, -2.0, 0.6])
+    membrane, spikes = transfer.respond(currents)
+    np.testing.assert_array_equal(spikes, currents > 0.5)
+    np.testing.assert_array_equal(membrane, currents)
+
+
+@pytest.mark.parametrize("shape", ["sigmoid", "ramp"])
+@pytest.mark.parametrize("sharpness", sigmoid.VALUES)
+def test_the_derivative_drawn_is_the_one_trained_with(shape: str, sharpness: float) -> None:
+    module = SharpenedActivation(sigmoid.CENTRE, sigmoid.SLOPE, 2.0, shape)
+    module.sharpness = sharpness
+    x = torch.linspace(-1, 2, 62, dtype=torch.float64, requires_grad=True)  # no point on the ramp's corners
+    module(x).sum().backward()
+    np.testing.assert_allclose(sigmoid.surrogate(x.detach().numpy(), shape, sharpness, 2.0), x.grad.numpy(), atol=1e-6)
+
+
+def test_aggregation_is_a_binary_number_at_the_centre_pixel() -> None:
+    spikes = np.zeros((3, 2, 2), bool)
+    spikes[0, 0, 0] = spikes[2, 0, 0] = spikes[1, 1, 1] = True
+    total = aggregate.aggregated(spikes)
+    assert total.tolist() == [[5, 0], [0, 2]]
+    layer = ConvLayer(np.zeros((3, 1, 3, 3), np.int32), np.full(3, 0.5))
+    assert aggregate.centred(total, layer, (4, 4)).tolist() == [
+        [-1] * 4,
+        [-1, 5, 0, -1],
+        [-1, 0, 2, -1],
+        [-1] * 4,
+    ]
+
+
+def test_contributions_add_up_to_the_difference_of_potentials() -> None:
+    for frame in range(len(EXAMPLES["index"])):
+        hidden = EXAMPLES["layer2"][frame].astype(np.float64)
+        for given, true in ((0, 1), (2, 0)):
+            added, rest = mistakes.contributions(NETWORK, hidden, given, true)
+            potential = EXAMPLES["potential"][frame]
+            assert added.sum() + rest == potential[given] - potential[true]
+
+
+def test_confusion_counts() -> None:
+    labels, classes = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 0])
+    assert confusion.confusion(labels, classes, 3).tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
+
+
+def test_maps_lie_side_by_side() -> None:
+    grid = as_grid(np.arange(8.0), (2, 2, 2), -1)
+    assert grid.tolist() == [[0, 1, -1, 4, 5], [2, 3, -1, 6, 7]]
+
+
+def test_the_animation_shows_each_frame_one_layer_on_at_each_step() -> None:
+    text = pipeline.draw(EXAMPLES, NETWORK.shapes, "t")
+    assert text == pipeline.draw(EXAMPLES, NETWORK.shapes, "t")
+    right = EXAMPLES["index"][EXAMPLES["classes"] == EXAMPLES["labels"]]
+    steps = re.findall(r"<g class='step.*?</g>", text, re.DOTALL)
+    assert len(steps) == len(right) + 3
+    for step, group in enumerate(steps):
+        shown = [int(n) for n in re.findall(r">frame (\d+)<", group)]
+        assert shown == [right[step - layer] for layer in range(4) if 0 <= step - layer < len(right)]
+    assert "<script" not in text and "http" not in text.replace("http://www.w3.org", "")
+
+
+def test_feature_maps_mark_dead_and_saturated_units() -> None:
+    colours = feature_maps.coloured(np.array([0.0, 0.5, 1.0]))
+    assert len({tuple(colour) for colour in colours}) == 3
+    hexes = [to_hex(colour).upper() for colour in colours]
+    assert (hexes[0], hexes[2]) == (feature_maps.DEAD, feature_maps.SATURATED)
