@@ -5,6 +5,7 @@ CORES ?= all
 VENV := .venv
 BIN := $(abspath $(VENV))/bin
 READY := $(VENV)/.ready
+PEERS := .venv-peers
 export PATH := $(BIN):$(PATH)
 # The CPU build of PyTorch is a tenth of the size of the one PyPI offers on Linux; without that index PyPI's is taken.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
@@ -15,13 +16,24 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 help: ## say what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-$(READY): envs/requirements.lock pyproject.toml
+$(READY): envs/requirements.lock envs/cluster.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else "error: Python 3.11 is needed, $(PYTHON) is %d.%d; write make PYTHON=/path/to/python3.11 ..." % sys.version_info[:2])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q --no-deps --retries 1 --index-url $(TORCH_INDEX) $$(grep '^torch==' $<) \
 	  || $(BIN)/pip install -q --no-deps $$(grep '^torch==' $<)
 	$(BIN)/pip install -q -r $<
+	$(BIN)/pip install -q --no-deps -r envs/cluster.lock
 	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+# A peer that cannot be installed is missing from the benchmark's table, which says so.
+$(PEERS)/.ready: envs/peers.txt
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	for each in $$(grep -E '^torch(vision|audio)?==' $<); do \
+	  $(PEERS)/bin/pip install -q --no-deps --retries 1 --index-url $(TORCH_INDEX) $$each \
+	    || $(PEERS)/bin/pip install -q --no-deps $$each || true; done
+	$(PEERS)/bin/pip install -q --no-deps -r $< \
+	  || for each in $$(grep -v '^#' $<); do $(PEERS)/bin/pip install -q --no-deps $$each || echo "$$each: not installed"; done
 	@touch $@
 
 demo: $(READY) ## the whole study on data that need no download, in minutes; ends by saying where the report lies
@@ -53,8 +65,12 @@ lock: ## resolve envs/requirements.in anew
 	  $(VENV)-lock/bin/pip freeze | sed 's/+cpu//') > envs/requirements.lock
 	rm -rf $(VENV)-lock
 
-benchmark: $(READY) ## measure what training and the STPU's implementations cost (half an hour); results in results/benchmark
+benchmark: $(READY) $(PEERS)/.ready ## measure what simulators (ours, other people's), training and the STPU cost (hours); results in results/benchmark
 	snakemake --cores 1 results/paper/frames/mnist/binarized/train.npz
+	$(BIN)/python -m steep benchmark-simulators --config config/paper.yaml --frames results/paper/frames/mnist/binarized/train.npz \
+	  --repetitions 3 --csv results/benchmark/simulators.csv --figure results/benchmark/simulators.svg
+	$(BIN)/python -m steep benchmark-sizes --config config/paper.yaml --frames results/paper/frames/mnist/binarized/train.npz \
+	  --csv results/benchmark/sizes.csv --figure results/benchmark/sizes.svg
 	$(BIN)/python -m steep benchmark-training --config config/paper.yaml --train-frames results/paper/frames/mnist/binarized/train.npz \
 	  --epochs 1 --turns 3 --csv results/benchmark/training.csv
 	$(BIN)/python -m steep benchmark-stpu --repetitions 3 --csv results/benchmark/stpu.csv --figure results/benchmark/stpu.svg
@@ -65,6 +81,9 @@ reference: $(READY) ## keep the tables of the paper study and the benchmarks in 
 	mkdir -p report/reference
 	cp $(addprefix results/paper/tables/,$(REFERENCE)) report/reference/
 	cp results/paper/figures/convergence-stpu-dnn-binarized.svg report/reference/
+	cp results/paper/figures/overview.svg docs/
 	test ! -e results/benchmark/stpu.csv || cp results/benchmark/stpu.csv report/reference/stpu-cost.csv
+	test ! -e results/benchmark/simulators.csv || cp results/benchmark/simulators.csv report/reference/simulators-cost.csv
+	test ! -e results/benchmark/sizes.csv || cp results/benchmark/sizes.csv report/reference/sizes-cost.csv
 	test ! -e results/benchmark/training.csv || cp results/benchmark/training.csv report/reference/training-cost.csv
 	$(BIN)/python -m steep update-readme --readme README.md --table report/reference/talk.md

@@ -24,17 +24,8 @@ report: "report/workflow.rst"
 rule all:
     default_target: True
     input:
-        RESULTS / "tables/accuracy.csv",
-        expand(
-            RESULTS / "tables/{table}.{format}",
-            table=["talk", "backends", "margins", "costs", "provenance"],
-            format=["csv", "html"],
-        ),
-        RESULTS / "tables/talk.md",
-        RESULTS / "tables/study-bits.csv",
-        expand(
-            RESULTS / "figures/{figure}-{experiment}.svg",
-            figure=["convergence", "bits"],
-            experiment=config["experiments"],
-        ),
+        figures(),
+        pages(),
+        expand(RESULTS / "tables/traces.{format}", format=["csv", "html"]),
+        expand(RESULTS / "summary.{format}", format=["md", "html"]),
         stpu_results(),

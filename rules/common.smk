@@ -14,6 +14,7 @@ from snakemake.exceptions import WorkflowError
 from steep.config import check_config, typed
 from steep.digest import code_digest
 from steep.errors import SteepError
+from steep.simulators import BACKENDS
 
 # Snakemake reads the items of a list on the command line as strings.
 snakemake.utils.update_config(config, typed(workflow.config_settings.config))
@@ -27,14 +28,22 @@ except SteepError as error:
 RESULTS = Path("results") / config["study"]
 # Downloads are the same for every study.
 DOWNLOADS = Path("data")
+# What others have published, beside which the study is set.
+PUBLISHED = Path("report/published")
 SEED = RESULTS / "{experiment}/seed-{seed}"
 LOGS = RESULTS / "logs"
 BENCHMARKS = RESULTS / "benchmarks"
-BACKEND_MODULES = {
-    "torch": "steep.simulators.torch_threshold",
-    "brian2": "steep.simulators.brian2_lif",
-    "stpu": "steep.simulators.stpu",
-}
+BACKEND_MODULES = {name: [module] for name, module in BACKENDS.items()}
+# The fast delivery is built by a process of its own, which nothing imports.
+for name in ("brian2", "brian2-fast"):
+    BACKEND_MODULES[name].append("steep.simulators.brian2_fast.build")
+# What `make benchmark` has measured by now; the paper study, which it measures, reports it.
+MEASURED = Path("results/benchmark")
+BENCHMARKED = [
+    name
+    for name in ("simulators", "sizes", "training", "stpu")
+    if config["study"] == "paper" and (MEASURED / f"{name}.csv").exists()
+]
 # The part of the config about the STPU, which a study may leave out.
 STPU = config.get("stpu", {})
 STUDIED = STPU.get("studies", {}).get("experiments", [])
@@ -43,6 +52,10 @@ STUDY_SETTINGS = json.dumps({k: v for k, v in STPU.get("studies", {}).items() if
 # The keys of a sharpening recipe that are about sharpness.
 SHARPNESS = ("shape", "schedule", "surrogate_slope")
 SPLITS = ["train", "validation", "test"]
+# Jobs that the frames of a simulation are divided among, and what each writes.
+PARTS = config.get("parts", 1)
+PART = "-{part}" if PARTS > 1 else ""
+SIMULATED = SEED / (f"spikes/parts-of-{PARTS}/{{backend}}-{{part}}.npz" if PARTS > 1 else "spikes/{backend}.npz")
 # The frames of the last evaluation.
 EVALUATION = config.get("evaluation", "test")
 
@@ -51,10 +64,12 @@ wildcard_constraints:
     experiment="[a-z0-9-]+",
     dataset="[a-z0-9-]+",
     encoding="[a-z0-9-]+",
-    backend="[a-z0-9]+",
+    backend="|".join(BACKEND_MODULES),
     readout="potential|spikes|wta",
     study="stpu|bits|margins",
+    benchmark="simulators|sizes|training|stpu",
     seed=r"\d+",
+    part=r"\d+",
 
 
 def code(*modules):
@@ -93,6 +108,11 @@ def continued_recipe(wildcards):
     return as_json({key: value for key, value in sharpening.items() if key not in SHARPNESS})
 
 
+def unfinished(network):
+    """Function that returns the file with the state of a training that is not done; it is gone when the training is."""
+    return lambda wildcards: str(SEED / f"{network}.checkpoint.npz").format(**wildcards)
+
+
 def frames(split):
     """Function that returns the file of the experiment's encoded frames."""
     return (
@@ -113,7 +133,7 @@ def labels(wildcards):
 
 def titled(wildcards):
     """The heading of a figure: network, experiment."""
-    return f"{config['networks'][experiment(wildcards)['network']]['title']}, {wildcards.experiment}"
+    return titles()[wildcards.experiment]
 
 
 def per_studied_seed(wildcards):
@@ -123,14 +143,82 @@ def per_studied_seed(wildcards):
     return [RESULTS / key / f"seed-{seed}" / name for key in studied for seed in config["seeds"]]
 
 
+def study_category(wildcards):
+    """The report's category of a study."""
+    return "STPU" if wildcards.study == "stpu" else "Method"
+
+
+def few_filters(key):
+    """Whether the experiment's network begins with a convolution of at most three filters, which fit in one picture."""
+    first = config["networks"][config["experiments"][key]["network"]]["layers"][0]
+    return first["kind"] == "conv" and first["filters"] <= 3
+
+
+def figures():
+    """Every figure of the study."""
+    per_experiment = [
+        "convergence",
+        "sharpening",
+        "bits",
+        "layers",
+        "pipeline",
+        "feature-maps",
+        "mistakes",
+        "confusion",
+    ]
+    names = ["overview", "transfer", "sigmoid", "activity", "energy"]
+    names += expand("conversion-{dataset}", dataset=config["datasets"])
+    names += expand("{figure}-{experiment}", figure=per_experiment, experiment=config["experiments"])
+    names += expand("aggregate-{experiment}", experiment=filter(few_filters, config["experiments"]))
+    if STPU:
+        names += ["responses"]
+        names += expand("{figure}-{experiment}", figure=["leak", "robustness", "layout"], experiment=STUDIED)
+    names += expand("benchmark-{benchmark}", benchmark=[name for name in BENCHMARKED if name != "training"])
+    return [RESULTS / f"figures/{name}.svg" for name in names]
+
+
+def tables():
+    """Names of the tables that have a page and a CSV twin."""
+    names = ["verdicts", "talk", "accuracy", "backends", "margins", "activity", "energy", "costs", "provenance"]
+    names += ["study-bits", "study-margins", *(["stpu", "study-stpu"] if STPU else [])]
+    return [*names, *expand("benchmark-{benchmark}", benchmark=BENCHMARKED)]
+
+
+def pages():
+    """The pages of all tables but of the traces, which speak of the others."""
+    return [RESULTS / f"tables/{name}.html" for name in tables()]
+
+
+def views():
+    """The tables as text for people, from which summaries are made."""
+    return [RESULTS / f"tables/{name}-view.csv" for name in ("verdicts", "talk")]
+
+
+def titles():
+    """The headings of the experiments, by key."""
+    return {
+        key: f"{config['networks'][entry['network']]['title']}, {key}" for key, entry in config["experiments"].items()
+    }
+
+
+def seeds_of_experiments():
+    """Experiment and seed of every file that `per_seed` names, in its order."""
+    return [{"experiment": key, "seed": seed} for key in config["experiments"] for seed in config["seeds"]]
+
+
+def ways_of_sharpening():
+    """Shape and surrogate slope of the sharpening recipes in use, each pair once, by the recipes' names."""
+    ways = {}
+    for entry in config["experiments"].values():
+        sharpening = config["recipes"][entry["recipe"]]["sharpening"]
+        ways.setdefault((sharpening["shape"], sharpening["surrogate_slope"]), []).append(entry["recipe"])
+    return {", ".join(dict.fromkeys(names)): way for way, names in ways.items()}
+
+
 def stpu_results():
-    """What a study with a part about the STPU ends in."""
+    """What a study with a part about the STPU exports."""
     if not STPU:
         return []
-    tables = [RESULTS / f"tables/{name}" for name in ("stpu.csv", "stpu.html", "study-stpu.csv")]
-    figures = expand(
-        RESULTS / "figures/{figure}-{experiment}.svg", figure=["leak", "robustness", "layout"], experiment=STUDIED
-    )
     models = ["threshold.exact.nir", "threshold.portable.nir"]
     exports = [RESULTS / name / f"seed-{config['seeds'][0]}" / model for name in STUDIED for model in models]
     # The text model has spikes as inputs and no currents.
@@ -139,7 +227,7 @@ def stpu_results():
         for name in STUDIED
         if config["encodings"][config["experiments"][name]["encoding"]]["kind"] != "current"
     ]
-    return [*tables, RESULTS / "figures/responses.svg", *figures, *exports]
+    return exports
 
 
 def per_seed(name):
@@ -151,6 +239,23 @@ def spikes(wildcards):
     """The spike files of every backend of the experiment, by backend, for a readout."""
     suffix = "" if wildcards.readout == "potential" else f"-{wildcards.readout}"
     return {backend: SEED / f"spikes/{backend}{suffix}.npz" for backend in experiment(wildcards)["backends"]}
+
+
+def kept(wildcards):
+    """The layers whose spikes are kept, as JSON, empty for all: those the config names, the output, and the layer that
+    readouts hang on."""
+    entry = experiment(wildcards)
+    if "record" not in entry:
+        return "[]"
+    kinds = [layer["kind"] for layer in config["networks"][entry["network"]]["layers"]]
+    depth = len(kinds) + 1
+    needed = {depth} if readouts(entry) == ["potential"] else {depth - 1, depth}
+    return as_json(sorted({*entry["record"], *needed}))
+
+
+def part(wildcards):
+    """Which part of the frames a simulation runs, as NUMBER/COUNT."""
+    return f"{wildcards.get('part', 1)}/{PARTS}"
 
 
 def population(wildcards):
@@ -205,7 +310,9 @@ def benchmarks():
     for name, entry in config["experiments"].items():
         files.add(BENCHMARKS / entry["dataset"] / "fetch_dataset.tsv")
         files.add(BENCHMARKS / entry["dataset"] / entry["encoding"] / "encode_frames.tsv")
-        measured = [*rules_per_seed, *(f"simulate_network-{backend}" for backend in entry["backends"])]
+        simulated = [f"-{part}" for part in range(1, PARTS + 1)] if PARTS > 1 else [""]
+        measured = [*rules_per_seed]
+        measured += [f"simulate_network-{backend}{part}" for backend in entry["backends"] for part in simulated]
         measured += [f"compare_backends-{readout}" for readout in readouts(entry)]
         extra = [readout for readout in readouts(entry) if readout != "potential"]
         measured += [f"simulate_readout-{backend}-{readout}" for backend in entry["backends"] for readout in extra]

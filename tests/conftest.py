@@ -24,3 +24,15 @@ def bars() -> Frames:
     for value, label in zip(values, labels, strict=True):
         value[0, :, 3 * label : 3 * label + 3] |= (rng.random((6, 3)) < 0.7).astype(np.uint8)
     return Frames(values, labels, 2, full_scale=1)
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run the test study at 2 cores, once for all tests; return the checkout's copy. Whoever changes something there
+    puts it back."""
+    from test_workflow import copy_of, snakemake
+
+    folder = copy_of(ROOT, tmp_path_factory.mktemp("checkout"))
+    done = snakemake(folder)
+    assert done.returncode == 0, done.stdout
+    return folder

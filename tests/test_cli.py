@@ -28,8 +28,9 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
 
 def test_every_verb_has_its_rule(root: Path) -> None:
     rules = "".join(path.read_text() for path in (root / "rules").glob("*.smk"))
-    alone = {"check-config", "describe-config", "simulate-model", "update-readme", "compare-reference"}
-    for verb in set(verbs()) - alone - {"benchmark-stpu", "benchmark-training"}:
+    alone = {"check-config", "describe-config", "simulate-model", "update-readme", "compare-reference", "status"}
+    benchmarks = {verb for verb in verbs() if verb.startswith("benchmark-")}
+    for verb in set(verbs()) - alone - benchmarks:
         assert f"rule {verb.replace('-', '_')}:" in rules and f"-m steep {verb}" in rules
 
 
@@ -86,3 +87,19 @@ def test_verbs_that_need_no_torch_do_not_import_it(verb: str, root: Path) -> Non
         text=True,
     )
     assert done.stdout.strip() == "False", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("modules", "absent"),
+    [
+        (["steep.cli", "steep.threshold.compile", "steep.encodings"], ["torch", "brian2", "pandas", "scipy"]),
+        (["steep.simulators.brian2_fast", "steep.simulators.brian2"], ["torch", "brian2", "pandas", "scipy"]),
+        (["steep.simulators.stpu", "steep.simulators.brian2_lif"], ["torch"]),
+        (["steep.analysis.tables", "steep.analysis.scores", "steep.stpu.studies", "steep.figures.leak"], ["torch"]),
+    ],
+)
+def test_libraries_are_imported_where_they_are_needed_and_nowhere_else(modules: list[str], absent: list[str]) -> None:
+    """Jobs are short: four seconds of importing PyTorch would be most of many a job."""
+    code = f"import sys, {', '.join(modules)}; print([name for name in {absent!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from steep.analysis.render import between_marks
+from steep.analysis.verdicts import overview, verdict_table
+from steep.figures.overview import draw
+from steep.figures.style import save_figure
 
 
 def test_the_results_are_the_reference_tables(root: Path) -> None:
@@ -27,6 +31,18 @@ def test_the_reference_agrees_with_itself(root: Path) -> None:
             means = own[(own["stage"] == stage) & (own["readout"] == "potential")].groupby("seed")["accuracy"].mean()
             assert getattr(row, column) == pytest.approx(means.mean())
     assert pd.read_csv(reference / "backends.csv")["differing"].sum() == 0
+
+
+def test_the_picture_shows_the_reference(root: Path, tmp_path: Path) -> None:
+    """Redrawn from the reference table, but for what it says it was made from."""
+    talk = pd.read_csv(root / "report" / "reference" / "talk.csv")
+    study = yaml.safe_load((root / "config" / "paper.yaml").read_text())
+    save_figure(draw(overview(verdict_table(talk, study)), "test"), tmp_path / "overview.svg")
+    drawn, kept = (
+        re.sub(r"<metadata>.*?</metadata>", "", path.read_text(), flags=re.DOTALL)
+        for path in (tmp_path / "overview.svg", root / "docs" / "overview.svg")
+    )
+    assert drawn == kept
 
 
 def test_files_and_targets_named_in_the_readme_exist(root: Path) -> None:

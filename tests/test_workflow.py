@@ -6,33 +6,17 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
+from checkouts import ENVIRONMENT, copy_of
 
 pytestmark = pytest.mark.dag
 # Tables whose content is the machine's or the moment's, not the study's.
-MEASURED = {"costs.csv", "costs.html", "provenance.csv", "provenance.html"}
-ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-
-
-def copy_of(root: Path, target: Path) -> Path:
-    """Copy what git would commit, so that nothing else is needed to run."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=root,
-        capture_output=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if (root / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(root / name, target / name)
-    return target
+MEASURED = {"costs.csv", "costs.html", "provenance.csv", "provenance.html", "traces.csv", "traces.html", "summary.html"}
 
 
 def snakemake(folder: Path, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess[str]:
@@ -58,15 +42,6 @@ def digests(folder: Path) -> dict[str, str]:
         p for p in paths if p.name not in MEASURED and not {"logs", "benchmarks"} & set(p.relative_to(results).parts)
     ]
     return {str(p.relative_to(results)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(kept)}
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run the test study at 2 cores; return the checkout's copy."""
-    folder = copy_of(Path(__file__).parents[1], tmp_path_factory.mktemp("checkout"))
-    done = snakemake(folder)
-    assert done.returncode == 0, done.stdout
-    return folder
 
 
 def test_every_number_is_there_and_consistent(study: Path) -> None:
@@ -129,10 +104,18 @@ STPU = {
     *("study_stpu", "study_quantization", "join_tables", "tabulate_stpu", "plot_leak", "plot_robustness"),
     *("plot_layout", "plot_bits", "tabulate_margins", "export_nir", "export_model"),
 }
+# What looks at the spikes of the first backend, or at the training.
+LOOKS = {
+    *("summarize_spikes", "tabulate_activity", "tabulate_energy", "plot_activity", "plot_energy", "plot_sharpening"),
+    *("plot_layers", "plot_pipeline", "plot_mistakes", "plot_aggregate", "plot_feature_maps", "plot_confusion"),
+}
+ENDS = {"record_traces", "summarize_study"}
 READOUTS = {"train_population", "compile_population", "compile_winner_take_all"}
 AFTER_SHARPENING = (
     STPU
     | READOUTS
+    | LOOKS
+    | ENDS
     | {
         *(
             "sharpen_network",
@@ -144,6 +127,7 @@ AFTER_SHARPENING = (
             "plot_convergence",
         ),
         *("tabulate_accuracy", "tabulate_talk", "tabulate_backends", "tabulate_costs", "record_provenance"),
+        *("tabulate_verdicts", "plot_overview"),
     }
 )
 EDITS = [
@@ -156,11 +140,12 @@ EDITS = [
         AFTER_SHARPENING
         - STPU
         - READOUTS
+        - LOOKS
         - {"sharpen_network", "compile_network", "score_network", "plot_convergence"},
     ),
-    ("src/steep/figures/convergence.py", "CURVES = 5", "CURVES = 4", {"plot_convergence"}),
+    ("src/steep/figures/convergence.py", "CURVES = 5", "CURVES = 4", {"plot_convergence", "plot_sigmoid"} | ENDS),
     ("config/test.yaml", "full_at: 0.6", "full_at: 0.5", AFTER_SHARPENING),
-    ("config/test.yaml", "mirrors: []", "mirrors: [/nowhere]", {"record_provenance"}),
+    ("config/test.yaml", "mirrors: []", "mirrors: [/nowhere]", {"record_provenance"} | ENDS),
 ]
 
 
@@ -215,6 +200,18 @@ def test_an_interrupted_study_goes_on(study: Path, tmp_path: Path, root: Path) -
     again = snakemake(folder)
     assert again.returncode == 0, again.stdout
     assert digests(folder) == digests(study)
+
+
+def test_a_simulation_in_parts_gives_the_same_file(study: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    shutil.copytree(study, folder, symlinks=True)
+    name = "results/test/small-cnn-digits/seed-0/spikes/stpu.npz"
+    (folder / name).unlink()
+    done = snakemake(folder, name, "--config", "parts=3")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("Finished jobid") == 4, done.stdout
+    assert (folder / name).read_bytes() == (study / name).read_bytes()
+    assert not list((folder / name).parent.glob("parts*/*.npz"))
 
 
 def test_a_damaged_result_is_one_line_with_the_remedy(study: Path) -> None:
@@ -304,6 +301,36 @@ def test_missing_data_offline_is_one_line(study: Path, tmp_path: Path, root: Pat
     assert not [path for path in (folder / "data").rglob("*") if path.is_file()]
 
 
+def test_every_table_has_a_page_and_every_result_a_trace(study: Path) -> None:
+    results = study / "results" / "test"
+    pages = {path.stem for path in (results / "tables").glob("*.html")}
+    assert {"verdicts", "talk", "accuracy", "activity", "energy", "study-bits", "study-stpu", "stpu", "traces"} <= pages
+    assert all((results / "tables" / f"{name}.csv").is_file() for name in pages)
+    traces = pd.read_csv(results / "tables" / "traces.csv")
+    figures = sorted(str(path.relative_to(study)) for path in (results / "figures").glob("*.svg"))
+    assert len(figures) > 25 and set(figures) <= set(traces["result"])
+    # Back from a figure to its files: names and digests are those of the files that lie there.
+    for row in traces.dropna().itertuples():
+        assert hashlib.sha256((study / row.result).read_bytes()).hexdigest() == row.sha256
+        if (study / row[4]).is_file():
+            assert hashlib.sha256((study / row[4]).read_bytes()).hexdigest() == row[5], row
+    assert (traces["rule"].str.match("plot_|tabulate_|record_|join_")).all()
+
+
+def test_the_summary_tells_the_same(study: Path) -> None:
+    results = study / "results" / "test"
+    text, page = (results / "summary.md").read_text(), (results / "summary.html").read_text()
+    answer = (results / "tables" / "answer.txt").read_text().strip()
+    assert answer in text and "It shows the method on other data".lower() in answer.lower()
+    for link in re.findall(r"\]\(([^)]+)\)", text):
+        assert (results / link).is_file(), link
+    assert len(re.findall("<img ", page)) == len(list((results / "figures").glob("*.svg")))
+    assert not re.findall(r"(?:src|href)=[\"'](?!data:)", page) and "<script" not in page
+    spiking = pd.read_csv(results / "tables" / "talk-view.csv")["Ours: spiking"].iloc[0]
+    assert spiking in text and spiking in page
+    assert r"\toprule" in (results / "tables" / "verdicts-view.tex").read_text()
+
+
 def test_the_report_stands_alone_and_shows_the_tables(study: Path) -> None:
     done = snakemake(study, "--report", "report.html")
     assert done.returncode == 0, done.stdout
@@ -311,7 +338,7 @@ def test_the_report_stands_alone_and_shows_the_tables(study: Path) -> None:
     # What the browser would fetch when it opens the page: nothing.
     assert not re.findall(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=[\"'](?:https?:)?//", page)
     talk = pd.read_csv(study / "results" / "test" / "tables" / "talk-view.csv").iloc[0]
-    landing = page[page.index("Talk and study, side by side") :]
+    landing = page[page.index("Talk and study, every number") :]
     for column in ("Ours: original", "Ours: spiking"):
         assert talk[column].replace("\N{NO-BREAK SPACE}", "&nbsp;").replace("±", "\\u00b1") in landing
     for label in (
@@ -319,5 +346,8 @@ def test_the_report_stands_alone_and_shows_the_tables(study: Path) -> None:
         "Backends, spike for spike",
         "Cost by rule",
         "Activations converge to steps",
+        "Frames in flight (animation)",
+        "From every figure and table back to its files",
     ):
         assert label in page
+    assert len(page) < 15e6

@@ -163,6 +163,12 @@ def _fit(config: dict[str, Any], experiment: str, entry: dict[str, Any]) -> list
         bits_by_layer({"layers": layers}, recipe["deployment"]["weight_bits"])
     except SteepError as error:
         messages.append(f"recipes.{entry['recipe']}.deployment.weight_bits: {error} (experiment {experiment})")
+    depth = len(layers) + 1
+    if max(entry.get("record") or [1]) > depth:
+        messages.append(
+            f"experiments.{experiment}.record: there is no layer {max(entry['record'])}; network {entry['network']} "
+            f"has layers 1 to {depth}, the output layer is the last"
+        )
     if config["encodings"][entry["encoding"]]["kind"] in CURRENTS and layers[0]["kind"] == "maxpool":
         messages.append(
             f"experiments.{experiment}: network {entry['network']} begins with a pooling, which pools spikes, and the "
