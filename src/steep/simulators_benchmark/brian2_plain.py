@@ -21,17 +21,15 @@ from brian2 import (
     Synapses,
     defaultclock,
     get_device,
-    ms,
     prefs,
     set_device,
 )
 
 from steep.errors import SteepError
+from steep.simulators.brian2_lif import LIF, SCHEDULE, STEP
 from steep.simulators_benchmark.simulation import Job, Recorded, raster
 from steep.threshold.network import ThresholdNetwork
 
-SCHEDULE = ["start", "thresholds", "resets", "groups", "synapses", "end"]
-STEP = 1 * ms
 CHUNK = 10  # frames; the standalone program runs a whole number of such chunks
 CHUNKS_VARIABLE = "STEEP_BENCHMARK_CHUNKS"
 
@@ -42,15 +40,7 @@ def build(network: ThresholdNetwork, source: SpikeGeneratorGroup) -> tuple[Netwo
     run.schedule = SCHEDULE
     monitors = []
     for synapses, thresholds in network.connections():
-        neurons = NeuronGroup(
-            len(thresholds),
-            """dv/dt = (I - v) / tau : 1
-               I : 1 (constant)""",
-            threshold="v > 0",
-            reset="v = I",
-            method="exact",
-            namespace={"tau": STEP / 1000},
-        )
+        neurons = NeuronGroup(len(thresholds), **LIF)
         neurons.I = -thresholds
         neurons.v = -thresholds
         connections = Synapses(source, neurons, "w : 1 (constant)", on_pre="v_post += w")
