@@ -243,9 +243,9 @@ def spikes(wildcards):
 
 def kept(wildcards):
     """The layers whose spikes are kept, as JSON, empty for all: those the config names, the output, and the layer that
-    readouts hang on."""
+    readouts hang on. The first simulator keeps all: figures and counts of spikes are made from it."""
     entry = experiment(wildcards)
-    if "record" not in entry:
+    if "record" not in entry or wildcards.backend == entry["backends"][0]:
         return "[]"
     kinds = [layer["kind"] for layer in config["networks"][entry["network"]]["layers"]]
     depth = len(kinds) + 1

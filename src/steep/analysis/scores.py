@@ -80,12 +80,12 @@ def compare(spikes: dict[str, Spikes]) -> pd.DataFrame:
     rows = []
     for other in others:
         first, second = (spikes[name].packed() for name in (reference, other))
-        if first.units != second.units or first.kept != second.kept:
+        if first.units != second.units or not set(second.kept) <= set(first.kept):
             raise SteepError(
                 f"{reference} and {other} recorded layers {first.kept} of {list(first.units)} units and layers "
                 f"{second.kept} of {list(second.units)} units; run the simulations again"
             )
-        quantities = [(number, "spikes", first[number - 1], second[number - 1]) for number in first.kept]
+        quantities = [(number, "spikes", first[number - 1], second[number - 1]) for number in second.kept]
         quantities.append((len(first), "potential", spikes[reference].potential, spikes[other].potential))
         for layer, quantity, a, b in quantities:
             if a.shape != b.shape:

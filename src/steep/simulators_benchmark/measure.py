@@ -93,7 +93,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     """
     started = clocks()
     network = ThresholdNetwork.load(job["network"])
-    frames = np.load(job["frames"])
+    frames = np.load(job["frames"], allow_pickle=False)
     family = import_module(job["module"])
     batches = [batch for batch in BATCHES if 2 * batch <= len(frames)] if job["batch"] is None else [job["batch"]]
 
