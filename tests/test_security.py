@@ -133,7 +133,7 @@ def test_hostile_texts_reach_no_shell(root: Path, tmp_path: Path) -> None:
         **{"cwd": folder, "env": ENVIRONMENT, "capture_output": True, "text": True},
     )
     assert listed.returncode == 0, listed.stderr
-    titled = [line for line in listed.stdout.splitlines() if "steep plot-" in line and "--title" in line]
+    titled = [line for line in listed.stdout.splitlines() if "steep plot-" in line and "--title " in line]
     assert titled
     for line in titled:
         words = shlex.split(line)
