@@ -49,8 +49,8 @@ def test_every_number_is_there_and_consistent(study: Path) -> None:
     accuracy = pd.read_csv(tables / "accuracy.csv")
     names = ["experiment", "dataset", "encoding", "network", "stage", "backend", "readout", "seed", "frames", "correct"]
     assert list(accuracy.columns) == [*names, "accuracy"]
-    # Two seeds; three networks of floating-point numbers; three backends, with three readouts and with one.
-    assert len(accuracy) == 2 * (3 + 3 * 3 + 3 + 3)
+    # Two seeds; three networks of floating-point numbers; three backends with three readouts, four with one.
+    assert len(accuracy) == 2 * (3 + 3 * 3 + 3 + 4)
     assert (accuracy["accuracy"] - 100 * accuracy["correct"] / accuracy["frames"]).abs().max() < 1e-9
     assert set(accuracy["frames"]) == {359}
     # It learns: far above the 10% of guessing, before and after sharpening.
@@ -66,17 +66,19 @@ def test_every_number_is_there_and_consistent(study: Path) -> None:
 
 def test_backends_were_compared_in_full(study: Path) -> None:
     table = pd.read_csv(study / "results" / "test" / "tables" / "backends.csv")
+    cnn, dense = ("brian2", "stpu"), ("brian2-fast", "brian2-reference", "stpu")
+    # Layer and units of what was kept and compared; of the dense network only the output layer is.
     units = {
-        ("small-cnn-digits", "potential"): [2 * 18 * 18, 2 * 9 * 9, 20, 10],
-        ("small-cnn-digits", "spikes"): [40],
-        ("small-cnn-digits", "wta"): [45, 10],
-        ("small-dense-digits-current", "potential"): [20, 10],
+        ("small-cnn-digits", "potential", cnn): {1: 2 * 18 * 18, 2: 2 * 9 * 9, 3: 20, 4: 10},
+        ("small-cnn-digits", "spikes", cnn): {1: 40},
+        ("small-cnn-digits", "wta", cnn): {1: 45, 2: 10},
+        ("small-dense-digits-current", "potential", dense): {2: 10},
     }
     expected = {
-        (*key, backend, layer): 2 * 359 * count
-        for key, counts in units.items()
-        for backend in ("brian2", "stpu")
-        for layer, count in enumerate(counts, 1)
+        (experiment, readout, backend, layer): 2 * 359 * count
+        for (experiment, readout, backends), counts in units.items()
+        for backend in backends
+        for layer, count in counts.items()
     }
     spikes = table[table["quantity"] == "spikes"].set_index(["experiment", "readout", "backend", "layer"])
     assert spikes["values"].to_dict() == expected
