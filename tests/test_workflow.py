@@ -209,7 +209,7 @@ def test_a_simulation_in_parts_gives_the_same_file(study: Path, tmp_path: Path) 
     shutil.copytree(study, folder, symlinks=True)
     name = "results/test/small-cnn-digits/seed-0/spikes/stpu.npz"
     (folder / name).unlink()
-    done = snakemake(folder, name, "--config", "parts=3")
+    done = snakemake(folder, "--config", "parts=3", "--", name)
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("Finished jobid") == 4, done.stdout
     assert (folder / name).read_bytes() == (study / name).read_bytes()
