@@ -188,6 +188,8 @@ def test_an_interrupted_study_goes_on(study: Path, tmp_path: Path, root: Path) -
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # Where the tests themselves run in the background, SIGINT is ignored, and children would inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     seed = folder / "results" / "test" / "logs" / "small-cnn-digits" / "seed-0" / "train_original.log"
     deadline = time.monotonic() + 120
