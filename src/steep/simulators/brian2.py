@@ -38,6 +38,6 @@ def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int
 
 
 def reference_seconds(network: ThresholdNetwork, frames: int) -> float:
-    """Return roughly what the reference takes, from measurements of the talk's four networks on MNIST."""
+    """Return roughly what the reference takes, fitted to one machine's times for the talk's four networks on MNIST."""
     synapses = sum(layer.synapse_count(shape) for layer, shape in zip(network.layers, network.shapes, strict=False))
     return 2e-7 * synapses + frames * (1e-4 * len(network.layers) + 2e-9 * synapses)

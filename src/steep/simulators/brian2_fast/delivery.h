@@ -3,7 +3,8 @@
 // A spike adds one row of integers to the sums of the layer after it: all weights of its source (dense), or the rows of
 // the kernel, laid out (kernel row, filter of each kernel column from right to left), which lie side by side in a layer
 // whose neurons are numbered (row, column, filter). The sums are integers, so their order cannot matter; they are added
-// to Brian2's v once per step. Weights are kept as narrow as their values and sums allow, decided when they are loaded.
+// to Brian2's v at the end of a step, and before they could overflow. Weights are kept as narrow as their values allow,
+// which is decided when they are loaded.
 #pragma once
 #include <algorithm>
 #include <array>
