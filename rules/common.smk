@@ -50,7 +50,7 @@ STUDIED = STPU.get("studies", {}).get("experiments", [])
 # What the studies measure; which experiments they are made of does not change a measurement.
 STUDY_SETTINGS = json.dumps({k: v for k, v in STPU.get("studies", {}).items() if k not in ("experiments", "responses")})
 # The keys of a sharpening recipe that are about sharpness.
-SHARPNESS = ("shape", "schedule", "surrogate_slope")
+SHARPNESS = ("shape", "schedule", "surrogate_slope", "ceiling")
 SPLITS = ["train", "validation", "test"]
 # Jobs that the frames of a simulation are divided among, and what each writes.
 PARTS = config.get("parts", 1)

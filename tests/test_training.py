@@ -7,7 +7,7 @@ import torch
 from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import ACTIVATIONS, DeepNetwork
-from steep.training import augment, estimate_statistics, prepare_torch, train_original
+from steep.training import augment, estimate_statistics, learning_rate, prepare_torch, train_original
 
 SPEC = {
     "input_shape": [1, 6, 6],
@@ -37,6 +37,11 @@ def test_a_diverging_loss_stops_at_once(bars: Frames) -> None:
 def test_a_batch_larger_than_the_data_is_refused(bars: Frames) -> None:
     with pytest.raises(SteepError, match="batch_size is 999, but there are only 240 training frames"):
         train_original(SPEC, RECIPE | {"batch_size": 999}, bars, bars, 0)
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    assert [learning_rate(progress) for progress in (0, 0.5, 1)] == [1, pytest.approx(0.5), 0]
+    assert [learning_rate(progress, 0.2) for progress in (0, 0.1, 0.2, 0.6, 1)] == [0, 0.5, 1, pytest.approx(0.5), 0]
 
 
 def test_seed_and_stage_choose_the_random_numbers() -> None:

@@ -76,6 +76,14 @@ def explain(error: ValidationError) -> str:
         case "required":
             key = next(key for key in error.validator_value if key not in value)
             return f"{dotted([*path, key])}: missing; write it"
+        case "dependentRequired":
+            known, needed = next(
+                (k, n[0]) for k, n in error.validator_value.items() if k in value and n[0] not in value
+            )
+            return f"{dotted([*path, needed])}: missing, and {known} is there; write both"
+        case "minProperties":
+            known = error.schema.get("properties", {})
+            return f"{dotted(path)}: holds no keys; write {' or '.join(known) or 'at least one'}"
         case "enum":
             return f"{dotted(path)}: {value!r} is not known; {suggest(value, list(map(str, error.validator_value)))}"
         case "type":
@@ -174,6 +182,9 @@ def _fit(config: dict[str, Any], experiment: str, entry: dict[str, Any]) -> list
             f"experiments.{experiment}: network {entry['network']} begins with a pooling, which pools spikes, and the "
             "frames are currents; begin with a dense or conv layer"
         )
+    low, high = entry.get("talk", {}).get("cost", (0, 0))
+    if low > high:
+        messages.append(f"experiments.{experiment}.talk.cost: {low} is above {high}; write the lower number first")
     if "spikes" in entry.get("readouts", []):
         if "population" not in recipe:
             messages.append(f"recipes.{entry['recipe']}.population: missing; readout spikes of {experiment} needs it")

@@ -93,6 +93,14 @@ def estimate_statistics(network: DeepNetwork, x: Tensor) -> None:
     network.train()
 
 
+def learning_rate(progress: float, warmup: float = 0.0) -> float:
+    """Return the learning rate at a training's progress (0 to 1), as a fraction of the highest: it rises from zero in a
+    straight line until `warmup` and then falls to zero along a cosine."""
+    if progress < warmup:
+        return progress / warmup
+    return (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup))) / 2
+
+
 def fit(
     network: DeepNetwork,
     frames: Frames,
@@ -102,7 +110,7 @@ def fit(
     after_epoch: Callable[[int, float], None],
     checkpoint: Checkpoint | None = None,
 ) -> None:
-    """Minimise the cross-entropy on `frames`; the learning rate falls to zero along a cosine.
+    """Minimise the cross-entropy on `frames`, with a learning rate that changes (see `learning_rate`).
 
     After every epoch the statistics of batch normalisation are estimated anew, without dropout.
 
@@ -111,7 +119,7 @@ def fit(
     network : trained in place.
     frames : training frames; they stay in memory as they are, one byte a value.
     recipe : ``optimizer``, ``learning_rate``, ``batch_size``, ``epochs``; optionally ``weight_decay``,
-        ``augmentation`` (see `augment`) and ``precision``.
+        ``warmup``, ``augmentation`` (see `augment`) and ``precision``.
     shuffle : generator of the batch order.
     before_batch : called with the training progress, 0 to 1.
     after_epoch : called with the number of epochs done and the mean training loss.
@@ -140,7 +148,7 @@ def fit(
         for batch in range(batches):
             progress = (epoch * batches + batch) / (epochs * batches)
             for group in optimizer.param_groups:
-                group["lr"] = rate * (1 + math.cos(math.pi * progress)) / 2
+                group["lr"] = rate * learning_rate(progress, recipe.get("warmup", 0.0))
             before_batch(progress)
             chosen = order[batch * size : (batch + 1) * size]
             batch_of_frames = scaled(augment(x[chosen], shuffle, **augmentation), frames.full_scale)

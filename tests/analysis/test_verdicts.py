@@ -79,3 +79,14 @@ def test_a_study_without_rows_of_the_talk_says_so() -> None:
     assert "reproduced" not in rule_note(table).lower()
     alone = verdict_table(talk({"a": 97.1}, math.nan, 1), STUDY)
     assert "one seed has no spread" in rule_note(alone)
+
+
+@pytest.mark.parametrize(
+    ("spiking", "word"), [(96.5, "reproduced"), (97.0, "reproduced"), (97.5, "better"), (95.5, "not reproduced")]
+)
+def test_a_cost_given_as_a_range(spiking: float, word: str) -> None:
+    """Within the range, or off it by less than the spread of one further seed, 0.24 here."""
+    study = STUDY | {"experiments": {"c": {"dataset": "mnist", "talk": {"cost": [-2, -1]}}}}
+    table = verdict_table(talk({"c": spiking}), study)
+    assert table["verdict"].tolist() == ["not in the talk", "not in the talk", word]
+    assert verdict_view(table)["Cost: talk"].tolist() == ["−2.0 to −1.0"]

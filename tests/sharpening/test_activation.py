@@ -129,6 +129,17 @@ def test_sharpening_a_relu_network_touches_its_ramp_in_the_middle(shape: str) ->
     torch.testing.assert_close(network.output.weight.detach(), weight * ceiling)
 
 
+def test_a_recipe_may_lower_the_ceiling() -> None:
+    torch.manual_seed(0)
+    network = DeepNetwork(spec("relu", [{"kind": "dense", "units": 40}])).eval()
+    x = (torch.rand(400, 1, 6, 6) < 0.5).float()
+    (before,) = network.activations(x)
+    ((ceiling, _),) = begin_sharpening(network, x, 2.0, "ramp", ceiling_quantile=0.8)
+    assert float((before[before > 0] <= ceiling).float().mean()) == pytest.approx(0.8, abs=0.001)
+    set_sharpness(network, (1.0,))
+    assert torch.equal(network.activations(x)[0] > 0, before > ceiling / 2)
+
+
 def test_a_relu_cut_at_its_ceiling_is_the_ramp() -> None:
     torch.manual_seed(0)
     network = DeepNetwork(spec("relu", [{"kind": "dense", "units": 40}])).eval()

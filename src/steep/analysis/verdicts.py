@@ -5,7 +5,8 @@ it could be one of ours: it is *reproduced* when it lies within the 95% predicti
 (Student's t), widened by the rounding of the talk's number; *better* or *not reproduced* when ours lies above or below.
 With a single seed there is no spread, and the binomial interval of the test set stands in for it.
 
-The same rule serves the cost of spiking, spiking minus original accuracy, which is the talk's claim itself.
+The same rule serves the cost of spiking, spiking minus original accuracy, which is the talk's claim itself. Where the
+talk gives a range of it and no accuracies, the middle of the range is taken, and half its width is allowed besides.
 """
 
 import math
@@ -54,23 +55,28 @@ def verdict_table(table: pd.DataFrame, study: dict[str, Any]) -> pd.DataFrame:
 
     Returns
     -------
-    experiment, network, data, generated, seeds, frames, claim (``original``, ``spiking``, ``cost``), talk, ours,
-    ours_ci95, difference, allowed, verdict. Of generated data the accuracies are not compared; the cost is, which is a
-    difference on the same data.
+    experiment, network, data, generated, seeds, frames, claim (``original``, ``spiking``, ``cost``), talk,
+    talk_half_range (0 where the talk gives a number and no range), ours, ours_ci95, difference, allowed,
+    verdict. Of generated data the accuracies are not compared; the cost is, which is a difference on the same data.
 
     """
     rows = []
     for row in table.to_dict("records"):
         source = study["datasets"][study["experiments"][row["experiment"]]["dataset"]]["source"]
-        talk_cost = row["talk_spiking"] - row["talk_original"]
-        for claim, talk, ours, digits in (
-            ("original", row["talk_original"], "original", 1),
-            ("spiking", row["talk_spiking"], "spiking", 1),
-            ("cost", talk_cost, "loss", 2),
+        told = study["experiments"][row["experiment"]].get("talk", {})
+        if "cost" in told:
+            low, high = told["cost"]
+            talk_cost, unsharp = (low + high) / 2, (high - low) / 2
+        else:
+            talk_cost, unsharp = row["talk_spiking"] - row["talk_original"], 2 * ROUNDING
+        for claim, talk, ours, tolerance in (
+            ("original", row["talk_original"], "original", ROUNDING),
+            ("spiking", row["talk_spiking"], "spiking", ROUNDING),
+            ("cost", talk_cost, "loss", unsharp),
         ):
             accuracy = row["spiking"] if claim == "cost" else row[ours]
             spread = prediction_half_width(row[f"{ours}_ci95"], row["seeds"], accuracy, row["frames"])
-            allowed = spread + digits * ROUNDING
+            allowed = spread + tolerance
             if math.isnan(talk):
                 word = NOT_IN_TALK
             elif source in GENERATED and claim != "cost":
@@ -80,7 +86,8 @@ def verdict_table(table: pd.DataFrame, study: dict[str, Any]) -> pd.DataFrame:
             rows.append(
                 {
                     **{key: row[key] for key in ("experiment", "network", "data", "seeds", "frames")},
-                    **{"generated": source in GENERATED, "claim": claim, "talk": talk, "ours": row[ours]},
+                    **{"generated": source in GENERATED, "claim": claim, "talk": talk},
+                    **{"talk_half_range": unsharp if "cost" in told and claim == "cost" else 0.0, "ours": row[ours]},
                     **{"ours_ci95": row[f"{ours}_ci95"], "difference": row[ours] - talk, "allowed": allowed},
                     "verdict": word,
                 }
@@ -99,7 +106,9 @@ def verdict_view(verdicts: pd.DataFrame) -> pd.DataFrame:
             row[f"{title}: talk"] = number(one["talk"], digits=1)
             row[f"{title}: ours"] = number(one["ours"], one["ours_ci95"])
         cost = by_claim.loc["cost"]
-        row["Cost: talk"] = number(cost["talk"], digits=1, sign=True)
+        half = cost["talk_half_range"]
+        ends = [number(cost["talk"] + end, digits=1, sign=True) for end in (-half, half)]
+        row["Cost: talk"] = " to ".join(dict.fromkeys(ends))
         row["Cost: ours"] = number(cost["ours"], cost["ours_ci95"], sign=True)
         row["Original accuracy"] = by_claim.loc["original", "verdict"]
         row["Spiking accuracy"] = by_claim.loc["spiking", "verdict"]

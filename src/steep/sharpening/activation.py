@@ -19,8 +19,9 @@ weights and the bias of the layer after. How c, k0, scale and offset follow from
 - tanh: c = 0, k0 = 2, scale 2, offset -1. Likewise, but for the zeros around a padded image.
 - bounded ReLU, min(max(x, 0), 1): c = 1/2, k0 = 4, scale 1, offset 0. With shape ramp, sharpness 0 is the ordinary
   network itself.
-- ReLU and leaky ReLU: with m the layer's *ceiling* (a high percentile of its positive activations on training
-  frames), c = m/2, k0 = 4/m, scale m, offset 0: the ramp is the ReLU cut at m, the sigmoid touches it in its middle.
+- ReLU and leaky ReLU: with m the layer's *ceiling* (a high quantile of its positive activations on training
+  frames, 0.99 unless the recipe says otherwise: a lower one makes more units fire), c = m/2, k0 = 4/m, scale m,
+  offset 0: the ramp is the ReLU cut at m, the sigmoid touches it in its middle.
 """
 
 import math
@@ -107,10 +108,10 @@ class SharpenedActivation(nn.Module):
         return _Sharpened.apply(x, self.shape, float(self.centre), slope, self.widest * start)
 
 
-def ceiling(activations: Tensor) -> float:
-    """Return the level that 99% of a layer's positive activations stay under; 1 when none is positive."""
+def ceiling(activations: Tensor, quantile: float = CEILING_QUANTILE) -> float:
+    """Return the level that this part of a layer's positive activations stay under; 1 when none is positive."""
     positive = activations[activations > 0].numpy()
-    return float(np.quantile(positive, CEILING_QUANTILE)) if len(positive) else 1.0
+    return float(np.quantile(positive, quantile)) if len(positive) else 1.0
 
 
 def absorb(linear: nn.Linear | nn.Conv2d, norm: nn.Module | None, scale: float, offset: float) -> None:
@@ -127,7 +128,9 @@ def absorb(linear: nn.Linear | nn.Conv2d, norm: nn.Module | None, scale: float, 
 
 
 @torch.no_grad()
-def begin_sharpening(network: DeepNetwork, x: Tensor, widest: float, shape: str) -> list[tuple[float, float]]:
+def begin_sharpening(
+    network: DeepNetwork, x: Tensor, widest: float, shape: str, ceiling_quantile: float = CEILING_QUANTILE
+) -> list[tuple[float, float]]:
     """Replace every activation by its sharpened one at sharpness 0.
 
     Parameters
@@ -135,6 +138,7 @@ def begin_sharpening(network: DeepNetwork, x: Tensor, widest: float, shape: str)
     network : the original network; changed in place.
     x : float32 frames that calibrate the ceilings, `CALIBRATION_FRAMES` or so.
     widest, shape : as for `SharpenedActivation`.
+    ceiling_quantile : where the ceilings of unbounded activations lie (see the module).
 
     Returns
     -------
@@ -151,7 +155,7 @@ def begin_sharpening(network: DeepNetwork, x: Tensor, widest: float, shape: str)
             activations = block.activation(block.pre_activation(x))
             centre, slope, scale, offset = STARTS[name]
             if name in UNBOUNDED:
-                scale = ceiling(activations)
+                scale = ceiling(activations, ceiling_quantile)
                 centre, slope = centre * scale, slope / scale
             block.activation = SharpenedActivation(centre, slope, widest, shape)
             scales.append((scale, offset))

@@ -11,7 +11,7 @@ from torch import Tensor
 from steep.frames import Frames
 from steep.networks import DeepNetwork, as_tensor
 from steep.resume import Checkpoint, training_key
-from steep.sharpening.activation import CALIBRATION_FRAMES, begin_sharpening, set_sharpness
+from steep.sharpening.activation import CALIBRATION_FRAMES, CEILING_QUANTILE, begin_sharpening, set_sharpness
 from steep.sharpening.schedules import Moment, sharpness_at
 from steep.training import AFTERWARDS, History, fit, prepare_torch, restore
 
@@ -91,7 +91,11 @@ def sharpen(
     recorder = Recorder(network, history.x[:RECORDED_FRAMES])
     original = network.activations(recorder.x)
     scales = begin_sharpening(
-        network, as_tensor(train.first(CALIBRATION_FRAMES)), recipe["surrogate_slope"], recipe["shape"]
+        network,
+        as_tensor(train.first(CALIBRATION_FRAMES)),
+        recipe["surrogate_slope"],
+        recipe["shape"],
+        recipe.get("ceiling", CEILING_QUANTILE),
     )
     recorder.record(
         [(a - offset) / scale for a, (scale, offset) in zip(original, scales, strict=True)], (0.0,) * len(scales)
