@@ -1,4 +1,5 @@
 # The last evaluation, on the test frames (of a study that chooses: on validation frames), and the tables.
+# The report opens a table in the format that sorts first: "HTML" before "csv".
 
 
 rule score_network:
@@ -72,7 +73,7 @@ rule tabulate_accuracy:
             RESULTS / "tables/accuracy.html",
             caption="../report/accuracy.rst",
             category="Results",
-            labels={"table": "Every accuracy measured", "format": "html"},
+            labels={"table": "Every accuracy measured", "format": "HTML"},
         ),
     log:
         LOGS / "tabulate_accuracy.log",
@@ -133,7 +134,7 @@ rule join_tables:
             RESULTS / "tables/study-{study}.html",
             caption="../report/study.rst",
             category=study_category,
-            labels={"table": "Study: {study}", "format": "html"},
+            labels={"table": "Study: {study}", "format": "HTML"},
         ),
     log:
         LOGS / "join_studies-{study}.log",
@@ -165,7 +166,7 @@ rule tabulate_margins:
             RESULTS / "tables/margins.html",
             caption="../report/margins.rst",
             category="Method",
-            labels={"table": "Units near their thresholds", "format": "html"},
+            labels={"table": "Units near their thresholds", "format": "HTML"},
         ),
     log:
         LOGS / "tabulate_margins.log",
@@ -196,7 +197,7 @@ rule tabulate_talk:
             RESULTS / "tables/talk.html",
             caption="../report/talk.rst",
             category="Results",
-            labels={"table": "The talk's table beside ours", "format": "html"},
+            labels={"table": "The talk's table beside ours", "format": "HTML"},
         ),
         markdown=RESULTS / "tables/talk.md",
         view=RESULTS / "tables/talk-view.csv",
@@ -235,7 +236,7 @@ rule tabulate_backends:
             RESULTS / "tables/backends.html",
             caption="../report/backends.rst",
             category="Results",
-            labels={"table": "Backends, spike for spike", "format": "html"},
+            labels={"table": "Backends, spike for spike", "format": "HTML"},
         ),
     log:
         LOGS / "tabulate_backends.log",
@@ -266,7 +267,7 @@ rule tabulate_costs:
             RESULTS / "tables/costs.html",
             caption="../report/costs.rst",
             category="Cost",
-            labels={"table": "Cost by rule", "format": "html"},
+            labels={"table": "Cost by rule", "format": "HTML"},
         ),
     log:
         LOGS / "tabulate_costs.log",
@@ -295,7 +296,7 @@ rule tabulate_benchmark:
             RESULTS / "tables/benchmark-{benchmark}.html",
             caption="../report/benchmark.rst",
             category="Cost",
-            labels={"table": "Benchmark of {benchmark}", "format": "html"},
+            labels={"table": "Benchmark of {benchmark}", "format": "HTML"},
         ),
     log:
         LOGS / "tabulate_benchmark-{benchmark}.log",
@@ -330,7 +331,7 @@ rule record_provenance:
             RESULTS / "tables/provenance.html",
             caption="../report/provenance.rst",
             category="Provenance",
-            labels={"table": "Provenance", "format": "html"},
+            labels={"table": "Provenance", "format": "HTML"},
         ),
         config=RESULTS / "tables/config.yaml",
     log:
@@ -387,7 +388,7 @@ rule tabulate_activity:
             RESULTS / "tables/activity.html",
             caption="../report/activity.rst",
             category="Spiking activity",
-            labels={"table": "Spikes and events of a frame", "format": "html"},
+            labels={"table": "Spikes and events of a frame", "format": "HTML"},
         ),
     log:
         LOGS / "tabulate_activity.log",
@@ -420,7 +421,7 @@ rule tabulate_energy:
             RESULTS / "tables/energy.html",
             caption="../report/energy.rst",
             category="Cost",
-            labels={"table": "Energy of a frame, estimated", "format": "html"},
+            labels={"table": "Energy of a frame, estimated", "format": "HTML"},
         ),
     log:
         LOGS / "tabulate_energy.log",
@@ -451,7 +452,7 @@ rule tabulate_verdicts:
             RESULTS / "tables/verdicts.html",
             caption="../report/verdicts.rst",
             category="Results",
-            labels={"table": "Is the talk reproduced?", "format": "html"},
+            labels={"table": "Is the talk reproduced?", "format": "HTML"},
         ),
         view=RESULTS / "tables/verdicts-view.csv",
         answer=RESULTS / "tables/answer.txt",
@@ -487,7 +488,7 @@ rule record_traces:
             RESULTS / "tables/traces.html",
             caption="../report/traces.rst",
             category="Provenance",
-            labels={"table": "From every figure and table back to its files", "format": "html"},
+            labels={"table": "From every figure and table back to its files", "format": "HTML"},
         ),
     log:
         LOGS / "record_traces.log",

@@ -40,7 +40,7 @@ rule tabulate_stpu:
             RESULTS / "tables/stpu.html",
             caption="../report/stpu.rst",
             category="STPU",
-            labels={"table": "Networks on the STPU", "format": "html"},
+            labels={"table": "Networks on the STPU", "format": "HTML"},
         ),
     log:
         LOGS / "tabulate_stpu.log",
