@@ -1,7 +1,8 @@
 # Each target does its own set-up: a virtual environment in .venv with the versions of envs/requirements.lock.
-# PYTHON=... chooses the interpreter, CORES=4 the number of cores.
+# PYTHON=... chooses the interpreter, CORES=4 the number of cores, STUDY=cifar10 the config of that name in config/.
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 CORES ?= all
+STUDY ?= paper
 VENV := .venv
 BIN := $(abspath $(VENV))/bin
 READY := $(VENV)/.ready
@@ -45,14 +46,14 @@ demo: $(READY) ## the whole study on data that need no download, in minutes; end
 test: $(READY) ## pass the tests
 	$(BIN)/python -m pytest
 
-reproduce: $(READY) ## the paper study; the same as `snakemake --cores all`
-	snakemake --cores $(CORES)
-	snakemake --cores 1 --report results/paper/report.html
-	@cat results/paper/tables/talk.md
-	@echo "The report of the paper study: $(abspath results/paper/report.html)"
+reproduce: $(READY) ## the paper study, the same as `snakemake --cores all`; another one with STUDY=...
+	snakemake --cores $(CORES) --configfile config/$(STUDY).yaml
+	snakemake --cores 1 --configfile config/$(STUDY).yaml --report results/$(STUDY)/report.html
+	@cat results/$(STUDY)/tables/talk.md
+	@echo "The report of the $(STUDY) study: $(abspath results/$(STUDY)/report.html)"
 
 compare: $(READY) ## hold the tables of `make reproduce` against those of the reference run, with the intervals
-	@$(BIN)/python -m steep compare-reference --accuracy results/paper/tables/accuracy.csv --reference report/reference/accuracy.csv
+	@$(BIN)/python -m steep compare-reference --accuracy results/$(STUDY)/tables/accuracy.csv --reference $(KEPT)/accuracy.csv
 
 clean: ## remove results and Snakemake's notes; keep downloads (data/) and the environment (.venv)
 	rm -rf results .snakemake .pytest_cache .ruff_cache .hypothesis
@@ -75,15 +76,20 @@ benchmark: $(READY) $(PEERS)/.ready ## measure what simulators (ours, other peop
 	  --epochs 1 --turns 3 --csv results/benchmark/training.csv
 	$(BIN)/python -m steep benchmark-stpu --repetitions 3 --csv results/benchmark/stpu.csv --figure results/benchmark/stpu.svg
 
-REFERENCE := accuracy.csv talk.csv talk.md backends.csv costs.csv stpu.csv margins.csv study-stpu.csv study-bits.csv provenance.csv
+# The paper study's reference run lies in report/reference itself, another study's in a folder below.
+KEPT = report/reference$(if $(filter-out paper,$(STUDY)),/$(STUDY))
+REFERENCE = accuracy.csv talk.csv talk.md backends.csv costs.csv margins.csv study-bits.csv provenance.csv \
+  $(if $(filter paper,$(STUDY)),stpu.csv study-stpu.csv)
 
-reference: $(READY) ## keep the tables of the paper study and the benchmarks in report/reference, and the talk's table in README.md
-	mkdir -p report/reference
-	cp $(addprefix results/paper/tables/,$(REFERENCE)) report/reference/
+reference: $(READY) ## keep the tables of a study and the benchmarks in report/reference, and the talk's table in README.md
+	mkdir -p $(KEPT)
+	cp $(addprefix results/$(STUDY)/tables/,$(REFERENCE)) $(KEPT)/
+ifeq ($(STUDY),paper)
 	cp results/paper/figures/convergence-stpu-dnn-binarized.svg report/reference/
 	cp results/paper/figures/overview.svg docs/
+endif
 	test ! -e results/benchmark/stpu.csv || cp results/benchmark/stpu.csv report/reference/stpu-cost.csv
 	test ! -e results/benchmark/simulators.csv || cp results/benchmark/simulators.csv report/reference/simulators-cost.csv
 	test ! -e results/benchmark/sizes.csv || cp results/benchmark/sizes.csv report/reference/sizes-cost.csv
 	test ! -e results/benchmark/training.csv || cp results/benchmark/training.csv report/reference/training-cost.csv
-	$(BIN)/python -m steep update-readme --readme README.md --table report/reference/talk.md
+	$(BIN)/python -m steep update-readme --readme README.md --tables report/reference/talk.md report/reference/cifar10/talk.md

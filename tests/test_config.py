@@ -24,7 +24,7 @@ def config(root: Path) -> dict:
     return read_config(root / "config" / "test.yaml")
 
 
-@pytest.mark.parametrize("name", ["paper", "encodings", "ablations", "demo", "test"])
+@pytest.mark.parametrize("name", ["paper", "cifar10", "encodings", "ablations", "demo", "test"])
 def test_shipped_configs_are_right(root: Path, name: str) -> None:
     config = read_config(root / "config" / f"{name}.yaml")
     check_config(config)
@@ -53,6 +53,17 @@ CASES = [
         "networks.small-cnn.layers",
         [{"kind": "dense", "unit": 3}],
         "networks.small-cnn.layers.0.unit: unknown key; did you mean 'units'?",
+    ),
+    ("experiments.small-cnn-digits.talk", {"original": 98}, "talk.spiking: missing, and original is there; write both"),
+    (
+        "experiments.small-cnn-digits.talk",
+        {},
+        "small-cnn-digits.talk: holds no keys; write original or spiking or cost",
+    ),
+    (
+        "experiments.small-cnn-digits.talk",
+        {"cost": [-1, -2]},
+        "talk.cost: -1 is above -2; write the lower number first",
     ),
     (
         "networks.small-cnn.layers",

@@ -60,7 +60,9 @@ def figures_of(chapter: str, material: dict[str, Path]) -> list[tuple[str, Path]
 def command(config: dict[str, Any]) -> str:
     """Return the command that repeats a study."""
     own = f"snakemake --cores all --configfile results/{config['study']}/tables/config.yaml"
-    return {"paper": "make reproduce", "demo": "make demo"}.get(config["study"], own)
+    return {"paper": "make reproduce", "cifar10": "make reproduce STUDY=cifar10", "demo": "make demo"}.get(
+        config["study"], own
+    )
 
 
 def _words(material: dict[str, Path], name: str) -> str:

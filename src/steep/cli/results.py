@@ -193,7 +193,7 @@ def compare_reference(a: Arguments) -> None:
 
     for path in (a.accuracy, a.reference):
         if not path.is_file():
-            raise SteepError(f"{path}: no such file; run the study first (make reproduce)")
+            raise SteepError(f"{path}: no such file; run the study first (make reproduce STUDY=...)")
     table = hold_against(pd.read_csv(a.accuracy), pd.read_csv(a.reference))
     print(to_markdown(compare_view(table)), end="")
     differing = int((table["verdict"] == "differs").sum())
@@ -204,15 +204,14 @@ def compare_reference(a: Arguments) -> None:
         )
 
 
-@verb("readme", "table")
+@verb("readme", tables=FILES)
 def update_readme(a: Arguments) -> None:
-    """Write a Markdown table into a page, between its results marks."""
+    """Write Markdown tables into a page, between its results marks."""
     from steep.analysis.render import between_marks
     from steep.files import write_text
 
-    write_text(
-        a.readme, between_marks(a.readme.read_text(encoding="utf-8"), a.table.read_text(encoding="utf-8"), "results")
-    )
+    text = "\n".join(table.read_text(encoding="utf-8") for table in a.tables)
+    write_text(a.readme, between_marks(a.readme.read_text(encoding="utf-8"), text, "results"))
 
 
 @verb("config", "csv", "train-frames", epochs=INTEGER, turns=INTEGER)
