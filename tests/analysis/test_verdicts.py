@@ -90,3 +90,4 @@ def test_a_cost_given_as_a_range(spiking: float, word: str) -> None:
     table = verdict_table(talk({"c": spiking}), study)
     assert table["verdict"].tolist() == ["not in the talk", "not in the talk", word]
     assert verdict_view(table)["Cost: talk"].tolist() == ["−2.0 to −1.0"]
+    assert "of a range by half its width" in rule_note(table)

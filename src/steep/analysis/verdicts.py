@@ -181,12 +181,14 @@ def rule_note(verdicts: pd.DataFrame) -> str:
         "Accuracy in %, cost of spiking in points: spiking minus original. Ours: mean ± half-width of the 95% interval "
         "over seeds."
     )
-    allowed = verdicts[verdicts["talk"].notna()]["allowed"]
+    told = verdicts[verdicts["talk"].notna()]
+    allowed = told["allowed"]
     if not len(allowed):
         return measured
+    widened = "its rounding, or of a range by half its width" if told["talk_half_range"].any() else "its rounding"
     return (
         f"{measured} Reproduced: the talk's number, taken for one trained network, lies within {spread}, widened by "
-        f"its rounding (here ±{allowed.min():.2f} to ±{allowed.max():.2f} points); better or not reproduced: ours lies "
+        f"{widened} (here ±{allowed.min():.2f} to ±{allowed.max():.2f} points); better or not reproduced: ours lies "
         "above or below."
     )
 

@@ -42,6 +42,8 @@ def draw(overview: pd.DataFrame, evaluation: str) -> Figure:
     axis.tick_params(axis="y", length=0, labelsize=8)
     axis.grid(axis="x", color=GREY, alpha=0.2)
     axis.margins(x=0.06)
+    if axis.get_xlim()[1] > 100:
+        axis.set_xlim(right=100.5)  # an interval over few seeds may reach beyond what an accuracy can be
     for y in range(len(overview) - 1):
         axis.axhline(y + 0.5, color=GREY, linewidth=0.4, alpha=0.4)
     handles = [
