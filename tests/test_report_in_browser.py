@@ -42,7 +42,7 @@ def test_every_category_opens(report: tuple[Visit, int]) -> None:
     seen, _ = report
     names = [page["name"] for page in seen.pages]
     assert [name for name in names if not name[-1].isdigit()] == ["landing", *CATEGORIES]
-    # Every figure and every page of a table was opened, but for tables behind a switch from CSV to HTML.
+    # Every figure and every page of a table was opened.
     assert len(names) > 40
 
 
