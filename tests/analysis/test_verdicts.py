@@ -91,3 +91,5 @@ def test_a_cost_given_as_a_range(spiking: float, word: str) -> None:
     assert table["verdict"].tolist() == ["not in the talk", "not in the talk", word]
     assert verdict_view(table)["Cost: talk"].tolist() == ["−2.0 to −1.0"]
     assert "of a range by half its width" in rule_note(table)
+    assert "this decides little" not in answer(table, "test")
+    assert "this decides little" in answer(verdict_table(talk({"c": spiking}, seeds=2), study), "test")

@@ -147,6 +147,8 @@ def answer(verdicts: pd.DataFrame, evaluation: str) -> str:
             for word, rows in claimed.groupby("verdict", sort=False)
         ]
         sentences.append(f"What spiking costs is {'; '.join(parts)}.")
+        if (claimed["seeds"] == 2).any():  # the prediction interval has one degree of freedom
+            sentences.append("Two seeds make that interval so wide that this decides little.")
     lowest, highest = cost.loc[cost["ours"].idxmin()], cost.loc[cost["ours"].idxmax()]
     if len(cost) > 1:
         sentences.append(
