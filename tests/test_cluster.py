@@ -93,19 +93,39 @@ def test_slurm_and_scancel(two_nodes: None, prepared: Path, here: dict[str, str]
     assert len(deployments) == 2, said
 
 
-def test_generic_and_a_job_over_its_memory(
+def queued() -> list[tuple[str, str]]:
+    """Return number and memory of every job that runs."""
+    listed = subprocess.run(["squeue", "-h", "-t", "running", "-o", "%i %m"], capture_output=True, text=True)
+    return [tuple(line.split()) for line in listed.stdout.splitlines()]
+
+
+def test_generic_and_a_job_over_its_memory_and_its_time(
     two_nodes: None, prepared: Path, here: dict[str, str], tmp_path: Path
 ) -> None:
-    """Slurm kills the training, which asked for too little; the next attempt asks for more."""
+    """Slurm kills the training twice: the first attempt asked for too little memory, the second one's time runs out in
+    the middle (its end is set to now; Slurm counts time limits in whole minutes). The third goes on from there."""
     folder = shutil.copytree(prepared, tmp_path / "study")
     name = f"{FOLDER}/seed-0/original.safetensors"
-    options = ("--profile", "profiles/generic", "--set-resources", "train_original:mem_mb=250 * attempt ** 2")
-    done = run(folder, *options, targets=[name])
-    assert done.returncode == 0, done.stdout
-    assert "Trying to restart job" in done.stdout
+    command = ["snakemake", name, "--configfile", "config/test.yaml", "--profile", "profiles/generic"]
+    command += ["--set-resources", "train_original:mem_mb=250 * attempt ** 2"]
+    with open(folder / "output", "w") as output:
+        running = subprocess.Popen(
+            command, **{"cwd": folder, "env": ENVIRONMENT, "stdout": output, "stderr": subprocess.STDOUT}
+        )
+        deadline = time.monotonic() + 300
+        second: list[str] = []
+        while not second and time.monotonic() < deadline:
+            time.sleep(0.2)
+            if list((folder / FOLDER).rglob("original.checkpoint.npz")):
+                second = [job for job, memory in queued() if memory == "1000M"]
+        assert second, (folder / "output").read_text()
+        subprocess.run(["scontrol", "update", f"JobId={second[0]}", "EndTime=now"], check=True)
+        assert running.wait(600) == 0, (folder / "output").read_text()
+    assert (folder / "output").read_text().count("Trying to restart job") == 2
     assert digests(folder, [name])[name] == here[name]
     logs = "".join(path.read_text() for path in (folder / ".snakemake" / "cluster-logs").iterdir())
     assert re.search("exceeded memory limit|Exceeded job memory|oom", logs), logs
+    assert "DUE TO TIME LIMIT" in logs and "goes on after epoch" in logs, logs
 
 
 @pytest.mark.parametrize("name", ["slurm", "generic"])
