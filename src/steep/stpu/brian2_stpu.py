@@ -105,6 +105,9 @@ def simulate(
         reset="V = base",
         namespace=namespace,
         dtype={"told": bool},
+        # Names of one's own, the same in every run of a process: Brian2 writes them into the code that it compiles, and
+        # what is compiled is found again.
+        name="neurons",
     )
     # A threshold that no membrane exceeds: input neurons fire when told to, and only then.
     neurons.threshold = np.where(network.is_input, np.inf, network.threshold)
@@ -129,9 +132,9 @@ def simulate(
         else:
             run.add(_synapses(network, neurons, travel == "buffer", namespace))
     run.add(_from_outside(network, stimulus, steps, neurons, None if travel == "delays" else cells))
-    spikes = SpikeMonitor(neurons)
-    potential = StateMonitor(neurons, "V", record=watched, when="after_start")
-    membrane = StateMonitor(neurons, "V", record=watched, when="end")
+    spikes = SpikeMonitor(neurons, name="spikes")
+    potential = StateMonitor(neurons, "V", record=watched, when="after_start", name="potential")
+    membrane = StateMonitor(neurons, "V", record=watched, when="end", name="membrane")
     run.add(spikes, potential, membrane)
     run.run(steps * STEP)
     at, neuron = np.rint(np.asarray(spikes.t / STEP)).astype(np.int64), np.asarray(spikes.i).astype(np.int64)
@@ -193,7 +196,8 @@ def _rows(network: StpuNetwork, neurons: NeuronGroup, cells: np.ndarray) -> Neur
 
     arrays = {"fired": fired, "begin": begin.astype(np.int64), "target": target, "weight": weight, "cells": cells}
     function = _compiled(send, ["now", "count", "cells_in_all"], CYTHON_SEND, arrays)
-    sender = NeuronGroup(1, "done : 1", namespace={"send": function, "count": network.count, "slots": network.slots})
+    namespace = {"send": function, "count": network.count, "slots": network.slots}
+    sender = NeuronGroup(1, "done : 1", namespace=namespace, name="sender")
     sender.run_regularly("done = send(count * (t_in_timesteps % slots), count, count * slots)", when="synapses")
     return sender
 
@@ -204,7 +208,7 @@ def _synapses(network: StpuNetwork, neurons: NeuronGroup, buffered: bool, namesp
     # `cell` is the target's cell d slots after slot 0; `now` is where slot 0 of this step lies.
     model = "w : 1 (constant)\ncell : integer (constant)\nnow : integer (shared)" if buffered else "w : 1 (constant)"
     on_pre = "done = put(cell + now, slots * N_post, w)" if buffered else "arrived_post += w"
-    synapses = Synapses(neurons, neurons, model, on_pre=on_pre, namespace=namespace)
+    synapses = Synapses(neurons, neurons, model, on_pre=on_pre, namespace=namespace, name="synapses")
     synapses.connect(i=network.source[order], j=network.target[order])
     synapses.w = network.weight[order]
     if buffered:
@@ -228,7 +232,7 @@ def _from_outside(
     # Brian2's own arrays: setting variables through a group takes longer than many a step.
     flags, arrived = (neurons.variables[name].get_value() for name in ("told", "arrived"))
 
-    @network_operation(when="before_start")
+    @network_operation(when="before_start", name="enter")
     def enter(t: Any) -> None:
         step = round(float(t / STEP))
         flags[:] = False
