@@ -1,8 +1,9 @@
 """What the study's training costs: an epoch of ordinary and of sharpened training, against plain PyTorch.
 
 The plain loop is what anyone would write: the same architecture as `torch.nn.Sequential`, dropout in the same places,
-data in memory as float32, the same optimizer, one compute thread. The three take turns, and CPU seconds are compared,
-so that what else a machine does weighs little; figures are medians of ratios within a turn.
+data in memory as float32, the same optimizer and augmentation, one compute thread. The three take turns, each turn in
+another order and after one that does not count, and CPU seconds of whole epochs are compared, without what comes before
+them, so that what else a machine does weighs little; figures are medians of ratios within a turn.
 """
 
 import time
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from steep.architecture import Conv, Dense, MaxPool, layer_shapes, parse_layers, units
@@ -20,9 +21,9 @@ from steep.datasets import SOURCES
 from steep.encodings import CURRENTS
 from steep.frames import Frames
 from steep.networks import ACTIVATIONS, DeepNetwork, as_tensor
-from steep.sharpening.activation import CALIBRATION_FRAMES, begin_sharpening, set_sharpness
+from steep.sharpening.activation import CALIBRATION_FRAMES, CEILING_QUANTILE, begin_sharpening, set_sharpness
 from steep.sharpening.schedules import Moment, sharpness_at
-from steep.training import OPTIMIZERS, fit, prepare_torch
+from steep.training import OPTIMIZERS, augment, fit, prepare_torch
 
 KINDS = ("plain", "original", "sharpened")
 
@@ -55,16 +56,16 @@ def plain_network(spec: dict[str, Any], dropout: float, input_dropout: float) ->
     return nn.Sequential(*modules, nn.Linear(units(shapes[-2]), spec["classes"]))
 
 
-def plain_epochs(network: nn.Sequential, frames: Frames, recipe: dict[str, Any], seed: int) -> None:
-    """Train as plain PyTorch code does."""
+def plain_epochs(network: nn.Sequential, x: Tensor, labels: Tensor, recipe: dict[str, Any], seed: int) -> None:
+    """Train as plain PyTorch code does, on frames float32 and labels int64."""
     shuffle = prepare_torch(seed, 0)
-    x, labels = as_tensor(frames), torch.from_numpy(frames.labels.astype(np.int64))
+    augmentation = recipe.get("augmentation", {})
     optimizer = OPTIMIZERS[recipe["optimizer"]](network.parameters(), recipe["learning_rate"], 0.0)
     network.train()
     for _ in range(recipe["epochs"]):
         for chosen in torch.randperm(len(x), generator=shuffle).split(recipe["batch_size"])[:-1]:
             with torch.autocast("cpu", torch.bfloat16, enabled=recipe.get("precision") == "bfloat16"):
-                scores = network(x[chosen])
+                scores = network(augment(x[chosen], shuffle, **augmentation))
             optimizer.zero_grad(set_to_none=True)
             functional.cross_entropy(scores.float(), labels[chosen]).backward()
             optimizer.step()
@@ -89,28 +90,36 @@ def benchmark(spec: dict[str, Any], recipe: dict[str, Any], frames: Frames, turn
     def nothing(*_: Any) -> None:
         return None
 
-    def ordinary() -> None:
-        shuffle = prepare_torch(0, 0)
-        network = DeepNetwork(spec, recipe["dropout"], recipe["input_dropout"])
-        fit(network, frames, recipe, shuffle, nothing, nothing)
+    x, labels = as_tensor(frames), torch.from_numpy(frames.labels.astype(np.int64))
 
-    def sharpened() -> None:
+    def plain() -> float:
+        prepare_torch(0, 0)
+        network = plain_network(spec, recipe["dropout"], recipe["input_dropout"])
+        return _cpu_seconds(lambda: plain_epochs(network, x, labels, recipe, 0))
+
+    def original() -> float:
         shuffle = prepare_torch(0, 0)
         network = DeepNetwork(spec, recipe["dropout"], recipe["input_dropout"])
-        first = as_tensor(frames.first(CALIBRATION_FRAMES))
-        count = len(begin_sharpening(network, first, recipe["surrogate_slope"], recipe["shape"]))
+        return _cpu_seconds(lambda: fit(network, frames, recipe, shuffle, nothing, nothing))
+
+    def sharpened() -> float:
+        shuffle = prepare_torch(0, 0)
+        network = DeepNetwork(spec, recipe["dropout"], recipe["input_dropout"])
+        first = x[:CALIBRATION_FRAMES]
+        ceiling = recipe.get("ceiling", CEILING_QUANTILE)
+        count = len(begin_sharpening(network, first, recipe["surrogate_slope"], recipe["shape"], ceiling))
 
         def before_batch(progress: float) -> None:
             set_sharpness(network, sharpness_at(Moment(progress), count, recipe["schedule"]))
 
-        fit(network, frames, recipe, shuffle, before_batch, nothing)
+        return _cpu_seconds(lambda: fit(network, frames, recipe, shuffle, before_batch, nothing))
 
-    def plain() -> None:
-        prepare_torch(0, 0)
-        plain_epochs(plain_network(spec, recipe["dropout"], recipe["input_dropout"]), frames, recipe, 0)
-
-    kinds: dict[str, Callable[[], None]] = {"plain": plain, "original": ordinary, "sharpened": sharpened}
-    return pd.DataFrame([{name: _cpu_seconds(run) for name, run in kinds.items()} for _ in range(turns)])
+    kinds = dict(zip(KINDS, (plain, original, sharpened), strict=True))
+    rows = []
+    for turn in range(turns + 1):
+        first = turn % len(KINDS)
+        rows.append({name: kinds[name]() for name in (*KINDS[first:], *KINDS[:first])})
+    return pd.DataFrame(rows[1:])
 
 
 def benchmark_config(config: dict[str, Any], frames: Frames, epochs: int, turns: int) -> pd.DataFrame:

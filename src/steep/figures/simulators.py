@@ -70,16 +70,20 @@ PANELS = {
     "frames": ("size", "cpu_s", "frames", "CPU seconds of a job, building included"),
     "width": ("synapses", "frames_per_cpu_s", "synapses", "frames per CPU second"),
     "processes": ("size", "frames_per_wall_s", "processes at a time", "frames per second"),
+    "stream": ("size", "memory_MiB", "frames in one go", "peak memory (MiB)"),
 }
 
 
 def draw_curves(table: pd.DataFrame) -> Figure:
     """Draw the curves of `steep.simulators_benchmark.curves`, one panel each."""
-    figure, axes = plt.subplots(1, len(PANELS), figsize=(10.5, 4.4), layout="constrained")
+    figure, axes = plt.subplots(1, len(PANELS), figsize=(13.5, 4.4), layout="constrained")
     measured = table[table["measured"] == "yes"]
     names = list(table["implementation"].unique())
     for axis, (curve, (across, up, xlabel, ylabel)) in zip(axes, PANELS.items(), strict=True):
         rows = measured[measured["curve"] == curve]
+        if rows.empty:
+            axis.set_visible(False)
+            continue
         for number, name in enumerate(names):
             own = rows[rows["implementation"] == name].sort_values(across)
             axis.plot(

@@ -1,12 +1,15 @@
 """What simulations cost against their size: frames, synapses, processes at a time.
 
 *frames*: one whole process, from its start over building and compiling to the last spike, for jobs of so many frames.
+*stream*: CPU time and peak memory of so many frames in one go through the fast delivery, which is built before.
 *width*: a frame's cost in dense networks of two hidden layers so wide, building not counted. *processes*: frames per
 second where so many processes at a time each take a chunk of the frames.
 """
 
 import logging
+import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,6 +20,7 @@ import pandas as pd
 from steep.simulators_benchmark.implementations import IMPLEMENTATIONS, Implementation
 from steep.simulators_benchmark.networks import random_network
 from steep.simulators_benchmark.runner import (
+    SOURCE,
     Bench,
     NotMeasuredError,
     Task,
@@ -31,14 +35,16 @@ log = logging.getLogger("steep")
 FRAMES = (100, 1000, 10000)
 WIDTHS = (64, 256, 1024, 2048)
 PROCESSES = (1, 2)
+STREAMED = (10_000, 100_000, 1_000_000)
+FAST = "Steep, Brian2 fast"
 CHOSEN = (
-    *("Brian2 cython", "Brian2 C++ standalone", "Steep, Brian2 reference", "Steep, Brian2 fast"),
+    *("Brian2 cython", "Brian2 C++ standalone", "Steep, Brian2 reference", FAST),
     *("PyTorch threshold network, best batch", "snnTorch, best batch", "BindsNET, best batch", "Nengo", "NEST"),
 )
 BATCH = 500  # where the best one would have to be searched for at every size
 COLUMNS = [
     *("curve", "size", "implementation", "measured", "neurons", "synapses", "frames", "processes", "batch"),
-    *("cpu_s", "wall_s", "frames_per_cpu_s", "frames_per_wall_s", "differing", "load"),
+    *("cpu_s", "wall_s", "frames_per_cpu_s", "frames_per_wall_s", "memory_MiB", "differing", "load"),
 ]
 
 
@@ -86,6 +92,17 @@ def side_by_side(bench: Bench, task: Task, chosen: Implementation, processes: in
     return results[0] | together | {"differing": wrong}
 
 
+def streamed(bench: Bench, task: Task, chosen: Implementation, frames: int) -> dict[str, Any]:
+    """Measure `frames` frames in one go; `chosen` is the fast delivery, the only one that need not keep them all."""
+    command = [sys.executable, "-m", "steep.simulators_benchmark.stream"]
+    command += [str(task.folder / "network.npz"), str(task.folder / "frames.npy"), str(frames)]
+    path = os.pathsep.join(filter(None, [str(SOURCE), os.environ.get("PYTHONPATH")]))
+    environment = os.environ | {"PYTHONPATH": path, "STEEP_CACHE": str(task.folder)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    result = result_of(done.returncode, done.stdout, done.stderr) | {"load": os.getloadavg()[0]}
+    return result | {f"frames_per_{kind}_s": frames / result[f"{kind}_s"] for kind in ("cpu", "wall")}
+
+
 def _rates(result: dict[str, Any]) -> dict[str, float]:
     return {
         "frames_per_cpu_s": 1 / result["cpu_s_per_frame"],
@@ -98,17 +115,18 @@ def measure_curves(
     network: ThresholdNetwork,
     frames: np.ndarray,
     implementations: Sequence[Implementation],
-    sizes: tuple[Sequence[int], Sequence[int], Sequence[int]] = (FRAMES, WIDTHS, PROCESSES),
+    sizes: tuple[Sequence[int], ...] = (FRAMES, WIDTHS, PROCESSES, STREAMED),
 ) -> pd.DataFrame:
-    """Measure all three curves.
+    """Measure all four curves.
 
     Parameters
     ----------
     bench : what measurements have in common.
-    network : of the curves over frames and processes.
+    network : of the curves over frames and processes and of the stream.
     frames : uint8 (frames, channels, height, width), spikes.
     implementations : with a batch each, as from `chosen_implementations`.
-    sizes : frames, widths, processes; numbers of frames that are not there are left out.
+    sizes : frames, widths, processes, frames of the stream; numbers of frames that are not there are left out, but a
+        stream begins anew.
 
     """
     rows: list[dict[str, Any]] = []
@@ -126,11 +144,15 @@ def measure_curves(
         for size in sizes[2]:
             label = {"curve": "processes", "size": size, "processes": size}
             yield label, task, network, lambda *job, n=size: side_by_side(*job, n)
+        for size in sizes[3]:
+            yield {"curve": "stream", "size": size}, task, network, lambda *job, n=size: streamed(*job, n)
 
     for label, task, built, measured in settings():
         synapses = sum(len(connections.weight) for connections, _ in built.connections())
         label = {"processes": 1, "neurons": sum(built.sizes), "synapses": synapses} | label
         for chosen in implementations:
+            if label["curve"] == "stream" and chosen.name != FAST:
+                continue
             try:
                 result = measured(bench, task, chosen) | {"measured": "yes"}
             except NotMeasuredError as reason:

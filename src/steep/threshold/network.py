@@ -41,6 +41,11 @@ class Synapses:
     target: np.ndarray
     weight: np.ndarray
 
+    def by_source(self) -> "Synapses":
+        """Return the same, all of a source's next to each other: the order in which spikes are delivered."""
+        order = np.argsort(self.source, kind="stable")
+        return Synapses(self.source[order], self.target[order], self.weight[order])
+
 
 @dataclass(frozen=True)
 class DenseLayer:
@@ -247,9 +252,9 @@ class ThresholdNetwork:
         return np.float32 if self.largest_sum < EXACT_FLOAT32 else np.float64
 
     def connections(self) -> Iterator[tuple[Synapses, np.ndarray]]:
-        """Yield the synapses into each layer and the thresholds of its units, first layer first."""
+        """Yield the synapses into each layer, ordered by source, and the thresholds of its units, first layer first."""
         for layer, (before, _) in zip(self.layers, pairwise(self.shapes), strict=True):
-            yield layer.synapses(before), layer.unit_thresholds(before)
+            yield layer.synapses(before).by_source(), layer.unit_thresholds(before)
 
     def save(self, path: Path | str) -> None:
         """Write an NPZ: a JSON description and the arrays ``weight<n>`` and ``threshold<n>``, n from 1."""

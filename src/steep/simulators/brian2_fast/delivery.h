@@ -143,6 +143,10 @@ template <template <class, class> class Table> struct AnyWidth {
             wide.load(weight, rows_held<int64_t>(largest, top));
         }
     }
+    // Give the weights back as they lie here, in the order of `load`.
+    void unload(int32_t* weight) const {
+        width == 0 ? narrow.unload(weight) : width == 1 ? middle.unload(weight) : wide.unload(weight);
+    }
     template <class Float> void deliver(const Arrivals& arrivals, Float* v) {
         if (arrivals.value)
             width == 1 ? middle.template run<true>(arrivals, v) : wide.template run<true>(arrivals, v);
@@ -163,14 +167,20 @@ template <int SOURCES, int TARGETS> struct Dense {
         Aligned<Sum> sum;
         int held = 0;
 
-        void load(const int32_t* weight, int rows_held) {  // [target][source]
+        // Call `pair` with the place of every weight in [target][source] and in `rows`.
+        template <class Pair> static void each(Pair pair) {
+            for (size_t target = 0; target < TARGETS; target++)
+                for (size_t source = 0; source < SOURCES; source++)
+                    pair(target * SOURCES + source, (target / BLOCK * SOURCES + source) * BLOCK + target % BLOCK);
+        }
+        void load(const int32_t* weight, int rows_held) {
             held = rows_held;
             rows.resize(static_cast<size_t>(BLOCKS) * SOURCES * BLOCK);
             sum.resize(BLOCKS * BLOCK);
-            for (size_t target = 0; target < TARGETS; target++)
-                for (size_t source = 0; source < SOURCES; source++)
-                    rows.data[(target / BLOCK * SOURCES + source) * BLOCK + target % BLOCK] =
-                        static_cast<Weight>(weight[target * SOURCES + source]);
+            each([&](size_t given, size_t kept) { rows.data[kept] = static_cast<Weight>(weight[given]); });
+        }
+        void unload(int32_t* weight) const {
+            each([&](size_t given, size_t kept) { weight[given] = static_cast<int32_t>(rows.data[kept]); });
         }
         template <bool GRADED, class Float> void run(const Arrivals& a, Float* v) {
             for (int from = 0; from < a.count; from += held) {
@@ -186,6 +196,7 @@ template <int SOURCES, int TARGETS> struct Dense {
     };
     AnyWidth<Table> any;
     void load(const int32_t* weight, int top) { any.load(weight, top); }
+    void unload(int32_t* weight) const { any.unload(weight); }
     template <class Float> void deliver(const Arrivals& a, Float* v) { any.deliver(a, v); }
 };
 
@@ -213,17 +224,24 @@ template <int C, int H, int W, int F, int KH, int KW, int SY, int SX, int ABOVE,
         static size_t row_of(int py, int px, int j) {
             return ((static_cast<size_t>(py) * SX + px) * NY + j) * C * RUN;
         }
-        void load(const int32_t* weight, int rows_held) {  // [filter][channel][kernel row][kernel column]
-            held = rows_held;
-            rows.resize(row_of(SY, 0, 0));
-            sum.resize(static_cast<size_t>(HO) * PITCH);
+        // Call `pair` with the place of every weight in [filter][channel][kernel row][kernel column] and in `rows`.
+        template <class Pair> static void each(Pair pair) {
             for (int f = 0; f < F; f++)
                 for (int c = 0; c < C; c++)
                     for (int ky = 0; ky < KH; ky++)
                         for (int kx = 0; kx < KW; kx++)
                             // A source at padded column SX q + px reaches target column q - i by kernel column px + i SX.
-                            rows.data[row_of(ky % SY, kx % SX, ky / SY) + c * RUN + (NX - 1 - kx / SX) * F + f] =
-                                static_cast<Weight>(weight[((static_cast<size_t>(f) * C + c) * KH + ky) * KW + kx]);
+                            pair(((static_cast<size_t>(f) * C + c) * KH + ky) * KW + kx,
+                                 row_of(ky % SY, kx % SX, ky / SY) + c * RUN + (NX - 1 - kx / SX) * F + f);
+        }
+        void load(const int32_t* weight, int rows_held) {
+            held = rows_held;
+            rows.resize(row_of(SY, 0, 0));
+            sum.resize(static_cast<size_t>(HO) * PITCH);
+            each([&](size_t given, size_t kept) { rows.data[kept] = static_cast<Weight>(weight[given]); });
+        }
+        void unload(int32_t* weight) const {
+            each([&](size_t given, size_t kept) { weight[given] = static_cast<int32_t>(rows.data[kept]); });
         }
         // Empty the sums into v.
         template <class Float> void empty(Float* v) {
@@ -277,6 +295,7 @@ template <int C, int H, int W, int F, int KH, int KW, int SY, int SX, int ABOVE,
     };
     AnyWidth<Table> any;
     void load(const int32_t* weight, int top) { any.load(weight, top); }
+    void unload(int32_t* weight) const { any.unload(weight); }
     template <class Float> void deliver(const Arrivals& a, Float* v) { any.deliver(a, v); }
 };
 

@@ -97,6 +97,7 @@ def source_of(network: ThresholdNetwork) -> str:
             else f"layer{number}.load();"
             for number in numbers
         ),
+        unload="\n    ".join(f"layer{number}.unload(loaded.data() + {offset});" for number, offset in offsets.items()),
         record="\n    ".join(
             f'if (job[{number}]) recorders[{number - 1}].start("spikes{number}.bin", {c}, {height * width});'
             for number, (c, height, width) in zip(numbers, spatial, strict=True)
@@ -145,8 +146,13 @@ inline std::array<int32_t, NEURONS> spikes;
 // Read the files of the job; the neurons' constant input current I and their v are Brian2's own arrays.
 inline void start() {{
     job = whole_file<int64_t>("job.bin", 1 + DEPTH, of_job);
-    const std::vector<int32_t> weights = whole_file<int32_t>("weights.bin", {weights}, of_weights);
+    Checksum of_file;
+    const std::vector<int32_t> weights = whole_file<int32_t>("weights.bin", {weights}, of_file);
     {load}
+    // What is told of the weights is what the tables hold that spikes are delivered from.
+    std::vector<int32_t> loaded({weights});
+    {unload}
+    of_weights.add(loaded.data(), loaded.size() * sizeof(int32_t));
     const std::vector<Float> inputs = whole_file<Float>("inputs.bin", NEURONS, of_inputs);
     for (int i = 0; i < NEURONS; i++) brian::_array_neurons_I[i] = brian::_array_neurons_v[i] = inputs[i];
     frames.start("frames.bin", INPUTS, TOP);
