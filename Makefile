@@ -88,8 +88,6 @@ ifeq ($(STUDY),paper)
 	cp results/paper/figures/convergence-stpu-dnn-binarized.svg report/reference/
 	cp results/paper/figures/overview.svg docs/
 endif
-	test ! -e results/benchmark/stpu.csv || cp results/benchmark/stpu.csv report/reference/stpu-cost.csv
-	test ! -e results/benchmark/simulators.csv || cp results/benchmark/simulators.csv report/reference/simulators-cost.csv
-	test ! -e results/benchmark/sizes.csv || cp results/benchmark/sizes.csv report/reference/sizes-cost.csv
-	test ! -e results/benchmark/training.csv || cp results/benchmark/training.csv report/reference/training-cost.csv
-	$(BIN)/python -m steep update-readme --readme README.md --tables report/reference/talk.md report/reference/cifar10/talk.md
+	set -e; for each in simulators sizes training stpu; do for kind in csv svg; do \
+	  test ! -e results/benchmark/$$each.$$kind || cp results/benchmark/$$each.$$kind report/reference/$$each-cost.$$kind; done; done
+	$(BIN)/python -m steep update-pages --reference report/reference --pages README.md docs/cost.md

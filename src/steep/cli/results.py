@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from steep.cli.verbs import BACKEND_FILES, FILE, FILES, INTEGER, STRUCTURE, TEXT, Arguments, verb
+from steep.cli.verbs import BACKEND_FILES, FILE, FILES, FOLDER, INTEGER, STRUCTURE, TEXT, Arguments, verb
 from steep.errors import SteepError
 
 log = logging.getLogger("steep")
@@ -204,14 +204,15 @@ def compare_reference(a: Arguments) -> None:
         )
 
 
-@verb("readme", tables=FILES)
-def update_readme(a: Arguments) -> None:
-    """Write Markdown tables into a page, between its results marks."""
-    from steep.analysis.render import between_marks
+@verb(reference=FOLDER, pages=FILES)
+def update_pages(a: Arguments) -> None:
+    """Write the tables of the reference run and of the benchmarks into pages, between their marks."""
+    from steep.analysis.documents import filled, tables
     from steep.files import write_text
 
-    text = "\n".join(table.read_text(encoding="utf-8") for table in a.tables)
-    write_text(a.readme, between_marks(a.readme.read_text(encoding="utf-8"), text, "results"))
+    made = tables(a.reference)
+    for page in a.pages:
+        write_text(page, filled(page.read_text(encoding="utf-8"), made))
 
 
 @verb("config", "csv", "train-frames", epochs=INTEGER, turns=INTEGER)

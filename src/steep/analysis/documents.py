@@ -1,0 +1,110 @@
+"""Tables of the reference run and of the benchmarks, as they stand in the pages of the documentation."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from steep.analysis.render import between_marks, to_markdown
+from steep.analysis.tables import read_tables
+
+FAST, STANDALONE, TORCH = "Steep, Brian2 fast", "Brian2 C++ standalone", "PyTorch threshold network, best batch"
+# Forms of a simulator that another of its forms outruns.
+SLOWER_FORMS = r"frame by frame|numpy|cython|OpenMP"
+NOT_MEASURED = "–"
+
+
+def rate(value: float) -> str:
+    """Return frames per second to three digits, a dash where nothing was measured."""
+    return NOT_MEASURED if pd.isna(value) else f"{float(f'{value:.3g}'):,.0f}"
+
+
+def speed_view(simulators: pd.DataFrame, shown: str = "") -> pd.DataFrame:
+    """Return frames per second of CPU time, a row for each implementation and a column for each network.
+
+    Parameters
+    ----------
+    simulators : what ``benchmark-simulators`` measured.
+    shown : pattern of names that are left out.
+
+    """
+    chosen = simulators[~simulators["implementation"].str.contains(shown)] if shown else simulators
+    table = chosen.pivot(index="implementation", columns="network", values="frames_per_cpu_s")
+    table = table.loc[chosen["implementation"].unique(), simulators["network"].unique()]
+    return table.map(rate).rename_axis(columns=None).reset_index(names="Frames per second")
+
+
+def ratio_view(simulators: pd.DataFrame) -> pd.DataFrame:
+    """Return how many times as fast the fast delivery is as compiled plain Brian2 and as PyTorch at its best batch."""
+    table = simulators.pivot(index="network", columns="implementation", values="frames_per_cpu_s")
+    table = table.loc[simulators["network"].unique()]
+    ratios = {
+        f"against {title}": (table[FAST] / table[other]).map("{:.1f}x".format)
+        for title, other in (("Brian2 C++ standalone, own synapses", STANDALONE), ("PyTorch, best batch", TORCH))
+    }
+    return pd.DataFrame(ratios).T.rename_axis(columns=None).reset_index(names="The fast delivery")
+
+
+def training_view(training: pd.DataFrame) -> pd.DataFrame:
+    """Return the cost of an epoch of each kind."""
+    seconds = {"plain": "Plain PyTorch", "original": "Ours, original", "sharpened": "Ours, sharpened"}
+    return pd.DataFrame(
+        {
+            "Experiment": training["experiment"],
+            "Precision": training["precision"],
+            **{title: training[name].map("{:.2f} s".format) for name, title in seconds.items()},
+            "Ours against plain, frames per second": training["plain_to_original"].map("{:.2f}x".format),
+            "Sharpened against original, time": training["sharpened_to_original"].map("{:.2f}x".format),
+        }
+    )
+
+
+def stpu_view(stpu: pd.DataFrame) -> pd.DataFrame:
+    """Return CPU time of a step, a row for each network and a column for each implementation."""
+    sizes = ["neurons", "fan_out", "longest"]
+    table = stpu.pivot(index=sizes, columns="implementation", values="us_per_step")[stpu["implementation"].unique()]
+    table = table.loc[list(dict.fromkeys(stpu[sizes].itertuples(index=False, name=None)))]
+    names = {"neurons": "Neurons", "fan_out": "Synapses each", "longest": "Longest delay"}
+    return table.map(rate).rename_axis(columns=None).reset_index().rename(columns=names)
+
+
+def rule_view(costs: pd.DataFrame, least: float = 0.005) -> pd.DataFrame:
+    """Return where a study's time goes: rules by their share of all jobs' time, those of less than `least` together."""
+    share = costs["wall_s"] / costs["wall_s"].sum()
+    large, small = costs[share >= least], costs[share < least]
+    rows = [*large[["rule", "jobs", "wall_s", "longest_s"]].itertuples(index=False, name=None)]
+    if len(small):
+        rest = small[["jobs", "wall_s"]].sum()
+        rows.append((f"{len(small)} other rules", int(rest["jobs"]), rest["wall_s"], small["longest_s"].max()))
+    return pd.DataFrame(
+        [
+            (rule, jobs, f"{wall:,.0f} s", f"{wall / costs['wall_s'].sum():.1%}", f"{longest:,.0f} s")
+            for rule, jobs, wall, longest in rows
+        ],
+        columns=["Rule", "Jobs", "Time of all", "Share", "Longest job"],
+    )
+
+
+def tables(reference: Path) -> dict[str, str]:
+    """Return the Markdown of every marked place, made from the tables kept in the folder `reference`."""
+    read = {
+        name: read_tables([reference / f"{name}.csv"])
+        for name in ("simulators-cost", "training-cost", "stpu-cost", "costs")
+    }
+    talk = [(reference / folder / "talk.md").read_text(encoding="utf-8") for folder in ("", "cifar10")]
+    return {
+        "results": "\n".join(talk),
+        "speed": to_markdown(speed_view(read["simulators-cost"], SLOWER_FORMS)),
+        "ratios": to_markdown(ratio_view(read["simulators-cost"])),
+        "simulators": to_markdown(speed_view(read["simulators-cost"])),
+        "training": to_markdown(training_view(read["training-cost"])),
+        "stpu": to_markdown(stpu_view(read["stpu-cost"])),
+        "rules": to_markdown(rule_view(read["costs"])),
+    }
+
+
+def filled(page: str, made: dict[str, str]) -> str:
+    """Return a page of Markdown in which every marked place that has a table holds it."""
+    for mark, text in made.items():
+        if f"<!-- {mark} -->" in page:
+            page = between_marks(page, text, mark)
+    return page
