@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from steep.analysis.compare import hold_against
+from steep.analysis.compare import hold_against, holm
 from steep.cli import main
 
 
@@ -33,6 +33,18 @@ def test_verdicts() -> None:
     # Welch's interval, by hand: equal spreads give 4 degrees of freedom and a standard error of sqrt(2/3).
     assert rows.loc["c", "difference_ci95"] == pytest.approx(stats.t.ppf(0.975, 4) * math.sqrt(2 / 3))
     assert np.isnan(rows.loc["gone", "new"]) and rows.loc["gone", "reference"] == 90.5
+
+
+def test_one_row_of_many_outside_its_interval_is_no_difference() -> None:
+    """Holm's correction, by hand: the smallest of three times three, the next times two, never falling."""
+    assert holm(pd.Series([0.01, 0.04, math.nan, 0.03])).tolist() == pytest.approx(
+        [0.03, 0.06, math.nan, 0.06], nan_ok=True
+    )
+    few, many = ({f"x{number}": [97.0, 97.5, 98.0] for number in range(count)} for count in (1, 20))
+    for others, word in ((few, "differs"), (many, "outside")):
+        new = table(moved=[98.7, 99.2, 99.7], **{name: [97.1, 97.6, 97.9] for name in others})
+        rows = hold_against(new, table(moved=[97.0, 97.5, 98.0], **others)).set_index("experiment")
+        assert rows.loc["moved", "verdict"] == word and rows.loc["moved", "p"] < 0.05
 
 
 def test_the_command_fails_when_a_number_moved(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:

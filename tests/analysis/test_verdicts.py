@@ -28,7 +28,7 @@ def talk(spiking: dict[str, float], ci: float = 0.1, seeds: int = 5) -> pd.DataF
             **{"experiment": name, "network": name.upper(), "data": "d", "seeds": seeds, "frames": 10000},
             **{"talk_original": math.nan if name == "c" else 98.0, "talk_spiking": math.nan if name == "c" else 97.0},
             **{"original": 98.0, "original_ci95": ci, "spiking": value, "spiking_ci95": ci},
-            **{"loss": value - 98.0, "loss_ci95": ci},
+            **{"loss": value - 98.0, "loss_ci95": ci, "control_loss": value - 98.1, "control_loss_ci95": ci},
         }
         for name, value in spiking.items()
     ]
@@ -54,6 +54,16 @@ def test_words() -> None:
     assert verdict(97.0, 97.1, 0.2) == "reproduced"
     assert verdict(97.4, 97.1, 0.2) == "better"
     assert verdict(96.4, 97.1, 0.2) == "not reproduced"
+    assert verdict(96.4, 97.1, 0.6, 0.2) == "reproduced"
+    assert verdict(96.4, 97.1, 1.1) == "undecided"  # whatever the talk had said would be within it
+    assert verdict(94.4, 97.1, 1.1) == "not reproduced"
+
+
+def test_a_number_of_one_seed_but_not_of_the_mean_is_told() -> None:
+    """An interval of 0.1 for the mean of five seeds is one of 0.24 for a sixth."""
+    text = answer(verdict_table(talk({"a": 97.25}), STUDY), "test")
+    assert "Of A the talk's cost could be that of one of our networks, but not their mean." in text
+    assert "not their mean" not in answer(verdict_table(talk({"a": 97.05}), STUDY), "test")
 
 
 def test_every_claim_is_judged_and_generated_data_are_not() -> None:
@@ -66,7 +76,9 @@ def test_every_claim_is_judged_and_generated_data_are_not() -> None:
     text = answer(table, "test")
     assert "For their originals it is reproduced in 2 (A and B)." in text
     assert "reproduced in 1 (A)" in text and "not reproduced in 1 (B)" in text
-    assert "The data of G are generated" in text
+    assert "The data of G are generated" in text and "and is smaller than the talk's" in text
+    assert "What spiking costs is within the spread of the talk's for A; larger than the talk's for B." in text
+    assert "the fairer comparison, it is −2.10 to +0.90." in text
     view = verdict_view(table)
     assert view["Spiking accuracy"].tolist() == ["reproduced", "not reproduced", "not in the talk", "other data"]
     assert len(overview(table)) == 4 and overview(table)["experiment"].tolist() == ["a", "b", "c", "g"]
@@ -91,5 +103,5 @@ def test_a_cost_given_as_a_range(spiking: float, word: str) -> None:
     assert table["verdict"].tolist() == ["not in the talk", "not in the talk", word]
     assert verdict_view(table)["Cost: talk"].tolist() == ["−2.0 to −1.0"]
     assert "of a range by half its width" in rule_note(table)
-    assert "this decides little" not in answer(table, "test")
-    assert "this decides little" in answer(verdict_table(talk({"c": spiking}, seeds=2), study), "test")
+    wide = verdict_table(talk({"c": 96.5}, ci=0.8, seeds=2), study)
+    assert wide["verdict"].tolist()[-1] == "undecided" and "seeds scatter too much, for C" in answer(wide, "test")

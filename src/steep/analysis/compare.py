@@ -15,9 +15,11 @@ def hold_against(new: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     One row per experiment, stage and readout of either: mean and half-width of the 95% interval over seeds of both, the
-    difference of the means, the half-width of its 95% interval (Welch's t), and a verdict: ``same`` (the same correct
-    frames count for every seed), ``agrees`` (0 lies in the interval of the difference), ``differs``, ``unclear`` (fewer
-    than two seeds, and not the same), ``only new``, ``only reference``.
+    difference of the means, the half-width of its 95% interval (Welch's t), the ``p`` of the difference, and a verdict:
+    ``same`` (the same correct frames count for every seed), ``agrees`` (0 lies in the interval of the difference),
+    ``outside`` (it does not, which is to be expected once in twenty rows), ``differs`` (not even after Holm's
+    correction for the number of rows), ``unclear`` (fewer than two seeds, and not the same), ``only new``,
+    ``only reference``.
 
     """
     sides = [_by_seed(table) for table in (new, reference)]
@@ -27,13 +29,25 @@ def hold_against(new: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
         ours, theirs = (side.get(key) for side in sides)
         for name, values in (("new", ours), ("reference", theirs)):
             row[name], row[f"{name}_ci95"] = (np.nan, np.nan) if values is None else interval(values.to_numpy())
-        row |= {"difference": np.nan, "difference_ci95": np.nan}
+        row |= {"difference": np.nan, "difference_ci95": np.nan, "p": np.nan}
         if ours is None or theirs is None:
             row["verdict"] = "only reference" if ours is None else "only new"
         else:
             row |= _verdict(ours, theirs)
         rows.append(row)
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    table.loc[(table["verdict"] == "outside") & (holm(table["p"]) <= 1 - CONFIDENCE), "verdict"] = "differs"
+    return table
+
+
+def holm(p: pd.Series) -> pd.Series:
+    """Return p-values corrected for their number, in the order given; NaN are no tests.
+
+    Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6, 1979.
+    """
+    ordered = p.dropna().sort_values()
+    corrected = (ordered * np.arange(len(ordered), 0, -1)).cummax().clip(upper=1.0)
+    return corrected.reindex(p.index)
 
 
 def _by_seed(table: pd.DataFrame) -> dict[tuple, pd.Series]:
@@ -49,11 +63,11 @@ def _verdict(new: pd.Series, reference: pd.Series) -> dict[str, object]:
     if min(len(new), len(reference)) < 2:
         return {"difference": difference, "verdict": "unclear"}
     if new.std() == reference.std() == 0:
-        return {"difference": difference, "difference_ci95": 0.0, "verdict": "differs"}
-    limits = ttest_ind(new, reference, equal_var=False).confidence_interval(CONFIDENCE)
+        return {"difference": difference, "difference_ci95": 0.0, "p": 0.0, "verdict": "outside"}
+    test = ttest_ind(new, reference, equal_var=False)
+    limits = test.confidence_interval(CONFIDENCE)
     half = float(limits.high - limits.low) / 2
     return {
-        "difference": difference,
-        "difference_ci95": half,
-        "verdict": "agrees" if abs(difference) <= half else "differs",
+        **{"difference": difference, "difference_ci95": half, "p": float(test.pvalue)},
+        "verdict": "agrees" if abs(difference) <= half else "outside",
     }

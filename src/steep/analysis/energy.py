@@ -46,6 +46,8 @@ ENERGY_NOTE = (
     "An estimate, not a measurement: events counted in the simulation times energies published for one event. Neuron "
     "updates, static power, moving frames in and out are not in it. Where the input is currents (*), the first layer's "
     "multiplications count as events, which these figures are not made for. The STPU's energy was never published. "
+    "Networks that do not spike are counted as if every synapse multiplied once a frame, inputs of zero and poolings "
+    "too. "
     "Standing says whether a figure was read in the source named, read in another source that cites it, or recalled."
 )
 

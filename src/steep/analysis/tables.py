@@ -47,8 +47,9 @@ def backend_table(comparisons: pd.DataFrame) -> pd.DataFrame:
 
 
 BACKENDS_NOTE = (
-    "Every hidden and output unit for every test frame and seed. A difference stops the study, so this table is zeros "
-    "or is not there. Experiments with a single simulator have no row: there is nothing to compare it with."
+    "Every unit of the layers named, for every frame of the evaluation and every seed; layers that are not named were "
+    "not kept for comparison. A difference stops the study, so this table is zeros or is not there. Experiments with a "
+    "single simulator have no row: there is nothing to compare it with."
 )
 
 
@@ -199,7 +200,8 @@ def view_note(table: pd.DataFrame, evaluation: str = "test") -> str:
         f"{evaluation.capitalize()} accuracy in %, readout potential but for the two columns of other readouts; ours: "
         f"mean ± half-width of the {CONFIDENCE:.0%} interval over seeds (Student's t), for one split and one "
         f"{evaluation} set. That another {evaluation} set of the same size would give another "
-        f"number is not in it: ±{spread.max():.2f} at most (binomial)."
+        f"number is not in it: ±{spread.max():.2f} at most (binomial), for frames that are independent; pixels of one "
+        "cell or one block of a scene are not, and theirs is wider."
     )
     if (table["seeds"] < 2).any():
         note += " One seed gives no interval."
