@@ -11,8 +11,9 @@ between two layers computes what it computed whole.
 
 *Winner-take-all.* One comparator for each pair of classes a < b fires when a's potential is at least b's: its weights
 are a's minus b's, its threshold is theirs minus 1/2, so that a tie goes to the lower class. A winner unit for each
-class is excited by the comparators it wins when they fire and laterally inhibited by those it loses when they fire; it
-fires when it wins all. It is the largest potential, ties and all, in two steps and still one frame a step. A race, in
+class is excited by the comparators it wins when they fire and inhibited by those it loses when they fire (the
+comparators stand in for lateral inhibition, which would take steps to settle); it fires when it wins all. It is the
+largest potential, ties and all, in two steps and still one frame a step. A race, in
 which potentials of some thousands count down to the first spike, would take thousands of steps a frame.
 """
 
