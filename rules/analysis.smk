@@ -19,7 +19,7 @@ rule score_network:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(2000),
-        runtime=minutes(20),
+        runtime=minutes(6),
     params:
         labels=labels,
         code=code("steep.analysis.scores"),
@@ -44,7 +44,7 @@ rule compare_backends:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(2000),
-        runtime=minutes(10),
+        runtime=minutes(2),
     params:
         labels=labels,
         spikes=lambda wildcards, input: [f"{name}={input[name]}" for name in experiment(wildcards)["backends"]],
@@ -83,7 +83,7 @@ rule tabulate_accuracy:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         code=code("steep.analysis.tables", "steep.analysis.render"),
     shell:
@@ -106,7 +106,7 @@ rule study_quantization:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(3000),
-        runtime=minutes(30),
+        runtime=minutes(10),
     params:
         labels=labels,
         quantization=as_json(config["quantization"]),
@@ -144,7 +144,7 @@ rule join_tables:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         title=lambda wildcards: f"Study: {wildcards.study}",
         code=code("steep.analysis.tables", "steep.analysis.render"),
@@ -176,7 +176,7 @@ rule tabulate_margins:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         code=code("steep.analysis.tables", "steep.analysis.render"),
     shell:
@@ -210,7 +210,7 @@ rule tabulate_talk:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         study=as_json(
             {key: config[key] for key in ("experiments", "networks", "datasets", "evaluation") if key in config},
@@ -246,7 +246,7 @@ rule tabulate_backends:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         code=code("steep.analysis.tables", "steep.analysis.render"),
     shell:
@@ -275,7 +275,7 @@ rule tabulate_costs:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         code=code("steep.analysis.costs", "steep.analysis.render"),
     shell:
@@ -306,7 +306,7 @@ rule tabulate_benchmark:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         code=code("steep.analysis.render"),
     shell:
@@ -316,10 +316,9 @@ rule tabulate_benchmark:
 
 rule record_provenance:
     input:
-        datasets_used(),
-        RESULTS / "tables/accuracy.csv",
-        RESULTS / "tables/talk.csv",
-        RESULTS / "tables/backends.csv",
+        # What is remade later than this table would be another commit's.
+        others(),
+        files=[*datasets_used(), *[RESULTS / f"tables/{name}.csv" for name in ("accuracy", "talk", "backends")]],
     output:
         csv=report(
             RESULTS / "tables/provenance.csv",
@@ -333,7 +332,13 @@ rule record_provenance:
             category="Provenance",
             labels={"table": "Provenance", "format": "HTML"},
         ),
-        config=RESULTS / "tables/config.yaml",
+        config=report(
+            RESULTS / "tables/config.yaml",
+            caption="../report/config.rst",
+            category="Provenance",
+            labels={"table": "The config, whole", "format": "YAML"},
+        ),
+        repeat=RESULTS / "tables/repeat.txt",
     log:
         LOGS / "record_provenance.log",
     benchmark:
@@ -342,13 +347,13 @@ rule record_provenance:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(2),
     params:
         study=as_json(config, sort=False),
         code=code("steep.analysis.provenance", "steep.analysis.render"),
     shell:
-        "STEEP_JOB=tables python -m steep record-provenance --study {params.study:q} --files {input:q}"
-        " --csv {output.csv:q} --html {output.html:q} --config {output.config:q} 2>&1 | tee -i {log:q}"
+        "STEEP_JOB=tables python -m steep record-provenance --study {params.study:q} --files {input.files:q}"
+        " --csv {output.csv:q} --html {output.html:q} --config {output.config:q} --repeat {output.repeat:q} 2>&1 | tee -i {log:q}"
 
 
 rule summarize_spikes:
@@ -367,7 +372,7 @@ rule summarize_spikes:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(4000),
-        runtime=minutes(10),
+        runtime=minutes(5),
     params:
         code=code("steep.analysis.activity"),
     shell:
@@ -398,7 +403,7 @@ rule tabulate_activity:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         labels=as_json(seeds_of_experiments()),
         code=code("steep.analysis.activity", "steep.analysis.render"),
@@ -431,7 +436,7 @@ rule tabulate_energy:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         code=code("steep.analysis.energy", "steep.analysis.render"),
     shell:
@@ -465,7 +470,7 @@ rule tabulate_verdicts:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         study=as_json({key: config[key] for key in ("experiments", "datasets", "evaluation") if key in config}),
         code=code("steep.analysis.verdicts", "steep.analysis.render"),
@@ -498,7 +503,7 @@ rule record_traces:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         code=code("steep.trace", "steep.analysis.render"),
     shell:
@@ -522,7 +527,7 @@ rule summarize_study:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(2000),
-        runtime=minutes(10),
+        runtime=minutes(2),
     params:
         study=as_json({key: config[key] for key in ("study", "title")}),
         code=code("steep.analysis.summary"),

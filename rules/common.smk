@@ -184,6 +184,16 @@ def tables():
     return [*names, *expand("benchmark-{benchmark}", benchmark=BENCHMARKED)]
 
 
+def others():
+    """Every figure and every table but that of the provenance, which comes last."""
+    return [*figures(), *[RESULTS / f"tables/{name}.csv" for name in tables() if name != "provenance"]]
+
+
+def confusion_category(wildcards):
+    """The report's category of spiking beside non-spiking: the STPU's where it ran the network."""
+    return "STPU" if "stpu" in experiment(wildcards)["backends"] else "Results"
+
+
 def pages():
     """The pages of all tables but of the traces, which speak of the others."""
     return [RESULTS / f"tables/{name}.html" for name in tables()]

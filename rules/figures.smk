@@ -20,7 +20,7 @@ rule plot_convergence:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         title=titled,
         code=code("steep.figures.convergence"),
@@ -47,7 +47,7 @@ rule plot_bits:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         title=titled,
         code=code("steep.figures.bits"),
@@ -74,7 +74,7 @@ rule plot_overview:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         evaluation=EVALUATION,
         code=code("steep.figures.overview", "steep.analysis.verdicts"),
@@ -98,7 +98,7 @@ rule plot_transfer:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         code=code("steep.figures.transfer"),
     shell:
@@ -121,7 +121,7 @@ rule plot_sigmoid:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         settings=as_json(ways_of_sharpening(), sort=False),
         code=code("steep.figures.sigmoid"),
@@ -147,7 +147,7 @@ rule plot_conversion:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(2000),
-        runtime=minutes(10),
+        runtime=minutes(2),
     params:
         title=lambda wildcards: config["datasets"][wildcards.dataset]["title"],
         encodings=as_json(config["encodings"], sort=False),
@@ -175,7 +175,7 @@ rule plot_sharpening:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         title=titled,
         code=code("steep.figures.sharpening"),
@@ -202,7 +202,7 @@ rule plot_layers:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         title=titled,
         code=code("steep.figures.layers"),
@@ -229,7 +229,7 @@ rule plot_pipeline:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         title=titled,
         code=code("steep.figures.pipeline"),
@@ -256,7 +256,7 @@ rule plot_mistakes:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         title=titled,
         code=code("steep.figures.mistakes"),
@@ -283,7 +283,7 @@ rule plot_aggregate:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         title=titled,
         code=code("steep.figures.aggregate"),
@@ -309,7 +309,7 @@ rule plot_feature_maps:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         title=titled,
         code=code("steep.figures.feature_maps"),
@@ -325,7 +325,7 @@ rule plot_confusion:
         report(
             RESULTS / "figures/confusion-{experiment}.svg",
             caption="../report/confusion.rst",
-            category="STPU",
+            category=confusion_category,
             labels={"figure": "Spiking beside non-spiking, confusion", "experiment": "{experiment}"},
         ),
     log:
@@ -336,7 +336,7 @@ rule plot_confusion:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         title=titled,
         simulators=lambda wildcards: as_json(experiment(wildcards)["backends"]),
@@ -363,7 +363,7 @@ rule plot_activity:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         titles=as_json(titles()),
         code=code("steep.figures.activity"),
@@ -390,7 +390,7 @@ rule plot_energy:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         titles=as_json(titles()),
         code=code("steep.figures.energy"),
@@ -416,7 +416,7 @@ rule plot_benchmark:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         code=code("steep.figures.simulators", "steep.figures.stpu_cost"),
     shell:

@@ -113,6 +113,7 @@ LOOKS = {
     *("plot_layers", "plot_pipeline", "plot_mistakes", "plot_aggregate", "plot_feature_maps", "plot_confusion"),
 }
 ENDS = {"record_traces", "summarize_study"}
+FIGURES = {"plot_convergence", "plot_sigmoid", "record_provenance"}
 READOUTS = {"train_population", "compile_population", "compile_winner_take_all"}
 AFTER_SHARPENING = (
     STPU
@@ -146,7 +147,7 @@ EDITS = [
         - LOOKS
         - {"sharpen_network", "compile_network", "score_network", "plot_convergence"},
     ),
-    ("src/steep/figures/convergence.py", "CURVES = 5", "CURVES = 4", {"plot_convergence", "plot_sigmoid"} | ENDS),
+    ("src/steep/figures/convergence.py", "CURVES = 5", "CURVES = 4", FIGURES | ENDS),
     ("config/test.yaml", "full_at: 0.6", "full_at: 0.5", AFTER_SHARPENING),
     ("config/test.yaml", "mirrors: []", "mirrors: [/nowhere]", {"record_provenance"} | ENDS),
 ]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+COMMIT = "commit when the tables were made"
 PACKAGES = ("torch", "brian2", "numpy", "scipy", "pandas", "matplotlib", "snakemake", "safetensors", "scikit-learn")
 
 
@@ -48,7 +49,7 @@ def provenance(config: dict[str, Any], digests: dict[str, str]) -> pd.DataFrame:
         "study": config["study"],
         "seeds": ", ".join(str(seed) for seed in config["seeds"]),
         "tables made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit when the tables were made": commit + changed,
+        COMMIT: commit + changed,
         "Python": platform.python_version(),
         **{package: versions.get(package, "not installed") for package in PACKAGES},
         "operating system": f"{platform.system()} {platform.release()} ({platform.machine()})",

@@ -13,13 +13,16 @@ from typing import Any
 import pandas as pd
 
 from steep.analysis.render import STYLE, to_markdown
+from steep.config import read_config
 from steep.trace import read_trace, sentence
 
+SHIPPED = Path(__file__).parents[3] / "config"
 # Headings, and the figures under them by the beginning of their file's name.
 CHAPTERS = {
     "Method": ("transfer", "sigmoid", "conversion", "convergence", "sharpening", "bits"),
-    "Spiking activity": ("pipeline", "layers", "aggregate", "feature-maps", "mistakes", "activity", "energy"),
+    "Spiking activity": ("pipeline", "layers", "aggregate", "feature-maps", "mistakes", "activity"),
     "STPU": ("confusion", "layout", "responses", "leak", "robustness"),
+    "Cost": ("energy", "benchmark"),
 }
 CAPTIONS = {
     "transfer": "A rectified linear unit, and a spiking neuron simulated on the STPU model.",
@@ -40,6 +43,7 @@ CAPTIONS = {
     "responses": "Synaptic responses made of delays, beside their equations.",
     "leak": "When frames disturb each other: accuracy against leak and frame spacing.",
     "robustness": "Accuracy against faults in the spikes, and against weight bits.",
+    "benchmark": "What make benchmark measured on the machine it ran on: ratios are what can be compared.",
 }
 PAGE_STYLE = (
     "main{max-width:72rem;margin:auto}figure{margin:1.5rem 0}figure img{max-width:100%;height:auto}"
@@ -58,11 +62,12 @@ def figures_of(chapter: str, material: dict[str, Path]) -> list[tuple[str, Path]
 
 
 def command(config: dict[str, Any]) -> str:
-    """Return the command that repeats a study."""
-    own = f"snakemake --cores all --configfile results/{config['study']}/tables/config.yaml"
-    return {"paper": "make reproduce", "cifar10": "make reproduce STUDY=cifar10", "demo": "make demo"}.get(
-        config["study"], own
-    )
+    """Return the command that repeats a study: a target of the Makefile where the config is the one kept there."""
+    name = config["study"]
+    kept = SHIPPED / f"{name}.yaml"
+    if name in ("paper", "cifar10", "demo") and read_config(kept) == config:
+        return {"paper": "make reproduce", "demo": "make demo"}.get(name, f"make reproduce STUDY={name}")
+    return f"snakemake --cores all --configfile results/{name}/tables/config.yaml"
 
 
 def _words(material: dict[str, Path], name: str) -> str:
@@ -71,7 +76,9 @@ def _words(material: dict[str, Path], name: str) -> str:
 
 def text(config: dict[str, Any], material: dict[str, Path], folder: Path) -> str:
     """Return the study as Markdown, with links to its figures relative to `folder`."""
-    view = pd.read_csv(material["verdicts-view.csv"])
+    verdicts, talk = (
+        pd.read_csv(material[f"{name}-view.csv"], dtype=str, keep_default_na=False) for name in ("verdicts", "talk")
+    )
 
     def link(path: Path) -> str:
         return Path(os.path.relpath(path, folder)).as_posix()
@@ -79,10 +86,10 @@ def text(config: dict[str, Any], material: dict[str, Path], folder: Path) -> str
     parts = [
         f"# {config['title']}\n",
         _words(material, "answer.txt"),
-        to_markdown(view, _words(material, "verdicts-note.txt")).strip(),
+        to_markdown(verdicts, _words(material, "verdicts-note.txt")).strip(),
         f"![The talk's accuracies beside ours]({link(material['overview.svg'])})",
         "## Every number of the talk beside ours\n",
-        to_markdown(pd.read_csv(material["talk-view.csv"]).astype(object), _words(material, "talk-note.txt")).strip(),
+        to_markdown(talk, _words(material, "talk-note.txt")).strip(),
         f"To repeat it: `{command(config)}`",
     ]
     for chapter in CHAPTERS:
@@ -148,12 +155,18 @@ def page(config: dict[str, Any], material: dict[str, Path]) -> str:
 SYMBOLS = {"±": r"$\pm$", "−": "$-$", "–": "--", "\N{NO-BREAK SPACE}": "~", "×": r"$\times$", "µ": r"$\mu$"}
 
 
+def escaped(character: re.Match[str]) -> str:
+    """Return a character that means something to LaTeX as one that does not."""
+    words = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    return words.get(character[0], f"\\{character[0]}")
+
+
 def latex_table(path: Path) -> str:
     """Return a CSV of text for people as a LaTeX table (package booktabs)."""
     view = pd.read_csv(path, dtype=str, keep_default_na=False)
 
     def row(values: list[str]) -> str:
-        line = " & ".join(re.sub(r"([&%$#_{}])", r"\\\1", value) for value in values) + r" \\"
+        line = " & ".join(re.sub(r"[&%$#_{}\\~^]", escaped, value) for value in values) + r" \\"
         for symbol, written in SYMBOLS.items():
             line = line.replace(symbol, written)
         return line

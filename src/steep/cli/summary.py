@@ -82,9 +82,11 @@ def record_traces(a: Arguments) -> None:
     table = pd.DataFrame(trace_rows(a.results))
     view = table.assign(**{name: table[name].str[:16] for name in ("sha256", "its sha256")})
     note = (
-        "SHA-256 of the files' bytes, the first 16 digits of 64 here, all in the CSV. What a file was made from is "
-        "itself a row of this table, or in the table Provenance (data, config, commit, versions). A rule's command is "
-        "python -m steep and its name with dashes."
+        "SHA-256 of the files' bytes, the first 16 digits of 64 here, all in the CSV. Of many files of one kind the "
+        "digest of the sorted lines 'name digest' stands for all. Files between data and tables (networks, spikes, "
+        "scores of a seed) are no rows: Snakemake's rule graph and the jobs' logs say what they were made from; data, "
+        "config, commit and versions stand in the table Provenance. A rule's command is python -m steep and its name "
+        "with dashes."
     )
     write_views(a, table, view, "From every figure and table back to its files", note, [])
 
