@@ -15,8 +15,8 @@ rule simulate_network:
     conda:
         "../envs/steep.yaml"
     resources:
-        mem_mb=megabytes(3000),
-        runtime=minutes(60),
+        mem_mb=megabytes(2000),
+        runtime=minutes(10),
     params:
         code=lambda wildcards: code(*BACKEND_MODULES[wildcards.backend], "steep.frames"),
         keep=kept,
@@ -42,7 +42,7 @@ if PARTS > 1:
             "../envs/steep.yaml"
         resources:
             mem_mb=megabytes(2000),
-            runtime=minutes(10),
+            runtime=minutes(5),
         params:
             code=code("steep.spikes"),
         shell:
@@ -63,8 +63,8 @@ rule simulate_readout:
     conda:
         "../envs/steep.yaml"
     resources:
-        mem_mb=megabytes(3000),
-        runtime=minutes(60),
+        mem_mb=megabytes(1000),
+        runtime=minutes(2),
     params:
         code=lambda wildcards: code(*BACKEND_MODULES[wildcards.backend], "steep.threshold.readouts"),
     shell:

@@ -15,7 +15,7 @@ rule study_stpu:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(30),
+        runtime=minutes(10),
     params:
         labels=labels,
         studies=STUDY_SETTINGS,
@@ -50,7 +50,7 @@ rule tabulate_stpu:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(2),
     params:
         networks=as_json(readout_networks(), sort=False),
         limits=as_json(STPU.get("limits", {}), sort=False),
@@ -76,7 +76,7 @@ rule plot_responses:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         responses=as_json(STPU.get("studies", {}).get("responses", {})),
         code=code("steep.figures.responses"),
@@ -102,7 +102,7 @@ rule plot_leak:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         title=titled,
         code=code("steep.figures.leak"),
@@ -130,7 +130,7 @@ rule plot_robustness:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(1),
     params:
         title=titled,
         code=code("steep.figures.robustness"),
@@ -157,7 +157,7 @@ rule plot_layout:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(2),
     params:
         title=titled,
         limits=as_json(STPU.get("limits", {})),
@@ -181,7 +181,7 @@ rule export_nir:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(5),
     params:
         code=code("steep.nir_export"),
     shell:
@@ -203,7 +203,7 @@ rule export_model:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(5),
     params:
         code=code("steep.stpu.textmodel", "steep.stpu.studies"),
     shell:

@@ -17,8 +17,8 @@ rule train_original:
     conda:
         "../envs/steep.yaml"
     resources:
-        mem_mb=megabytes(2000),
-        runtime=minutes(30),
+        mem_mb=megabytes(3000),
+        runtime=minutes(80),
     params:
         layers=lambda wildcards: as_json(config["networks"][experiment(wildcards)["network"]]["layers"]),
         recipe=recipe("original"),
@@ -46,8 +46,8 @@ rule continue_original:
     conda:
         "../envs/steep.yaml"
     resources:
-        mem_mb=megabytes(2000),
-        runtime=minutes(30),
+        mem_mb=megabytes(3000),
+        runtime=minutes(80),
     params:
         recipe=continued_recipe,
         checkpoint=unfinished("continued"),
@@ -75,8 +75,8 @@ rule sharpen_network:
     conda:
         "../envs/steep.yaml"
     resources:
-        mem_mb=megabytes(2000),
-        runtime=minutes(30),
+        mem_mb=megabytes(3000),
+        runtime=minutes(80),
     params:
         recipe=recipe("sharpening"),
         checkpoint=unfinished("sharpened"),
@@ -101,7 +101,7 @@ rule compile_network:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(2),
     params:
         weight_bits=lambda wildcards: as_json(
             config["recipes"][experiment(wildcards)["recipe"]]["deployment"]["weight_bits"]
@@ -128,7 +128,7 @@ rule train_population:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(3000),
-        runtime=minutes(30),
+        runtime=minutes(15),
     params:
         recipe=recipe("population"),
         checkpoint=unfinished("population"),
@@ -153,7 +153,7 @@ rule compile_population:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(2),
     params:
         weight_bits=lambda wildcards: config["recipes"][experiment(wildcards)["recipe"]]["population"]["weight_bits"],
         code=code("steep.threshold.compile", "steep.checkpoint"),
@@ -175,7 +175,7 @@ rule compile_winner_take_all:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
-        runtime=minutes(10),
+        runtime=minutes(2),
     params:
         code=code("steep.threshold.readouts"),
     shell:

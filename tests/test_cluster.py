@@ -4,6 +4,7 @@ jobs that are cancelled or killed are tried again and go on."""
 import re
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,30 @@ NAMES = [
     )
 ]
 
-COMMAND = ["snakemake", *TARGETS, "--configfile", "config/test.yaml"]
+TRAININGS = {"train_original", "continue_original", "sharpen_network"}
+# What the group `tables` makes of it cheaply: two figures that do not depend on each other.
+FIGURES = ["results/test/figures/convergence-small-dense-digits-current.svg", "results/test/figures/sigmoid.svg"]
+
+# A dry run that says of every job of the queue its group or rule, how many of the study's jobs it is, and the minutes,
+# megabytes and cores it would ask for.
+QUEUE = """
+import sys
+from snakemake.cli import main
+from snakemake.executors.dryrun import Executor
+from snakemake.resources import GroupResources
+
+def say(self, job, run=Executor.run_job):
+    name, jobs, asked = job.name, 1, job.resources
+    if job.is_group():
+        name, jobs = job.groupid, len(job.jobs)
+        asked = GroupResources.basic_layered(job.toposorted, job.global_resources, run_local=False)
+    if name != "all":
+        print("queued", name, jobs, *[asked[key] for key in ("runtime", "mem_mb", "_cores")])
+    run(self, job)
+
+Executor.run_job = say
+main(sys.argv[1:])
+"""
 
 
 def run(folder: Path, *options: str, targets: list[str] = TARGETS) -> subprocess.CompletedProcess[str]:
@@ -49,9 +73,15 @@ def two_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout in which nothing was run."""
+    return with_long_training(copy_of(Path(__file__).parents[1], tmp_path_factory.mktemp("fresh")), epochs=100)
+
+
+@pytest.fixture(scope="module")
+def prepared(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout with frames, made on this machine."""
-    folder = with_long_training(copy_of(Path(__file__).parents[1], tmp_path_factory.mktemp("prepared")), epochs=100)
+    folder = shutil.copytree(fresh, tmp_path_factory.mktemp("prepared") / "study")
     done = run(folder, "--cores", "2", "--until", "encode_frames")
     assert done.returncode == 0, done.stdout
     return folder
@@ -66,12 +96,13 @@ def here(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     return digests(folder, NAMES)
 
 
-def test_slurm_and_scancel(two_nodes: None, prepared: Path, here: dict[str, str], tmp_path: Path) -> None:
+def test_slurm_and_scancel(two_nodes: None, fresh: Path, here: dict[str, str], tmp_path: Path) -> None:
     """The trainings go to Slurm as an array of seeds, are cancelled in the middle by somebody, and go on."""
-    folder = shutil.copytree(prepared, tmp_path / "study")
+    folder = shutil.copytree(fresh, tmp_path / "study")
+    command = ["snakemake", *TARGETS, *FIGURES, "--configfile", "config/test.yaml", "--profile", "profiles/slurm"]
     with open(folder / "output", "w") as output:
         running = subprocess.Popen(
-            [*COMMAND, "--profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "5"],
+            [*command, "--slurm-init-seconds-before-status-checks", "5"],
             **{"cwd": folder, "env": ENVIRONMENT, "stdout": output, "stderr": subprocess.STDOUT},
         )
         deadline = time.monotonic() + 600
@@ -85,12 +116,14 @@ def test_slurm_and_scancel(two_nodes: None, prepared: Path, here: dict[str, str]
     said = (folder / "output").read_text()
     assert "Trying to restart job" in said and "array job" in said
     assert digests(folder, NAMES) == here
+    assert all((folder / name).is_file() for name in FIGURES)
     logs = [path.read_text() for path in (folder / "results/test/logs").rglob("train_original.log")]
     assert any("goes on after epoch" in log for log in logs)
     assert not [*folder.rglob("*.part"), *folder.rglob("*.checkpoint.npz")]
-    # All that comes after the trainings of a seed was one job each.
-    deployments = [line for line in said.splitlines() if "has been submitted" in line and "group_deployment" in line]
-    assert len(deployments) == 2, said
+    # Data were one job, all that comes after the trainings of a seed was one job each, and the figures were one.
+    for group, count in {"data": 1, "deployment": 2, "tables": 1}.items():
+        jobs = [line for line in said.splitlines() if "has been submitted" in line and f"group_{group}" in line]
+        assert len(jobs) == count, said
 
 
 def queued() -> list[tuple[str, str]]:
@@ -137,4 +170,23 @@ def test_every_rule_is_in_a_group_or_trains(root: Path, name: str) -> None:
         for path in (root / "rules").glob("*.smk")
         for rule in re.findall(r"^ *rule (\w+):", path.read_text(), re.M)
     }
-    assert rules - {"train_original", "continue_original", "sharpen_network"} == set(profile["groups"])
+    assert rules - TRAININGS == set(profile["groups"])
+
+
+@pytest.mark.parametrize("name", ["slurm", "generic"])
+def test_what_jobs_ask_for(root: Path, tmp_path: Path, name: str) -> None:
+    """Snakemake adds up the minutes of jobs that follow each other. The third attempt asks for three times what the
+    first one does, and still for no more than partitions of four hours give."""
+    arguments = ["--profile", f"profiles/{name}", "--configfile", "config/paper.yaml", "--dry-run", "--attempt", "3"]
+    done = subprocess.run(
+        [sys.executable, "-c", QUEUE, *arguments],
+        **{"cwd": copy_of(root, tmp_path), "env": ENVIRONMENT, "text": True},
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT},
+    )
+    assert done.returncode == 0, done.stdout
+    found = re.findall(r"^queued (\w+) (\d+) (\d+) (\d+) (\d+)$", done.stdout, re.M)
+    assert {line[0] for line in found} == TRAININGS | {"data", "deployment", "tables"}
+    for line in found:
+        jobs, runtime, memory, cores = map(int, line[1:])
+        assert jobs > 1 or line[0] in TRAININGS, line  # a group of one waits in the queue longer than it runs
+        assert runtime <= 3 * 80 and memory <= 3 * 12000 and cores <= 4, line

@@ -39,15 +39,17 @@ def test_a_plan_is_read() -> None:
         Path("results/t/logs/e/seed-0/train_original.log"),
     )
     assert figure.benchmark == Path("results/t/benchmarks/e/plot_bits.tsv")
+    assert original.subject == figure.subject == "e"
+    assert Job("tabulate_talk", (), Path("results/t/logs/tabulate_talk.log")).subject == ""
 
 
-def jobs(folder: Path, rule: str, *seconds: float | None) -> list[Job]:
+def jobs(folder: Path, rule: str, *seconds: float | None, experiment: str = "") -> list[Job]:
     """Return jobs of a rule, with a benchmark for those that have a time."""
     found = []
     for number, value in enumerate(seconds):
-        job = Job(rule, (f"{rule}{number}",), folder / "logs" / f"{rule}-{number}.log")
+        job = Job(rule, (f"{rule}{number}",), folder / "logs" / experiment / f"{rule}-{number}.log")
         if value is not None:
-            job.benchmark.parent.mkdir(exist_ok=True)
+            job.benchmark.parent.mkdir(parents=True, exist_ok=True)
             job.benchmark.write_text(f"s\th:m:s\n{value}\t0:00:00\n")
         found.append(job)
     return found
@@ -73,14 +75,28 @@ def test_time_left_comes_from_this_study_then_from_the_reference(tmp_path: Path)
     assert describe(trained[:2], [], set(), False, {}) == "2 of 2 jobs done"
 
 
+def test_an_experiment_is_estimated_by_its_own_jobs(tmp_path: Path) -> None:
+    """Networks differ in size: the mean of a rule is for experiments of which nothing has been measured."""
+    small = jobs(tmp_path, "train", 10.0, 14.0, None, experiment="small")
+    large = jobs(tmp_path, "train", 300.0, None, None, experiment="large")
+    other = jobs(tmp_path, "train", None, experiment="other")
+    every = [*small, *large, *other]
+    text = describe(every, [small[2], *large[1:], *other], set(), False, {"train": 9.0})
+    assert text.splitlines()[1].split() == ["train", "3", "0", "4", "720", "s"]  # 12, two times 300, and 108 s
+    assert "about 12 minutes of one core left" in text
+
+
 def test_what_was_begun_is_read_from_snakemakes_notes(tmp_path: Path) -> None:
     (tmp_path / "incomplete").mkdir()
     (tmp_path / "incomplete" / "cmVzdWx0cy9h").touch()
     assert begun(tmp_path) == {"results/a"} and begun(tmp_path / "none") == set()
 
 
-def test_the_reference_knows_the_long_rules() -> None:
-    assert reference_seconds()["train_original"] > 1
+def test_the_reference_is_the_studys_own_or_the_papers() -> None:
+    paper = reference_seconds("paper")
+    assert paper["train_original"] > 1 and reference_seconds("mine") == paper
+    assert reference_seconds("cifar10")["train_original"] > 3 * paper["train_original"]
+    assert reference_seconds("cifar10")["study_stpu"] == paper["study_stpu"]
 
 
 def test_a_config_that_is_wrong_is_one_line(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
