@@ -189,6 +189,12 @@ def others():
     return [*figures(), *[RESULTS / f"tables/{name}.csv" for name in tables() if name != "provenance"]]
 
 
+def weighted_layers(wildcards):
+    """The numbers of the layers with weights, as JSON: poolings count but are not among them; the output is the last."""
+    kinds = [layer["kind"] for layer in config["networks"][experiment(wildcards)["network"]]["layers"]] + ["dense"]
+    return as_json([number for number, kind in enumerate(kinds, 1) if kind != "maxpool"])
+
+
 def confusion_category(wildcards):
     """The report's category of spiking beside non-spiking: the STPU's where it ran the network."""
     return "STPU" if "stpu" in experiment(wildcards)["backends"] else "Results"

@@ -23,10 +23,11 @@ rule plot_convergence:
         runtime=minutes(1),
     params:
         title=titled,
+        layers=weighted_layers,
         code=code("steep.figures.convergence"),
     shell:
         "STEEP_JOB={wildcards.experiment} python -m steep plot-convergence --activations {input.activations:q} --history {input.history:q}"
-        " --title {params.title:q} --output {output:q} 2>&1 | tee -i {log:q}"
+        " --layers {params.layers:q} --title {params.title:q} --output {output:q} 2>&1 | tee -i {log:q}"
 
 
 rule plot_bits:
@@ -50,10 +51,11 @@ rule plot_bits:
         runtime=minutes(1),
     params:
         title=titled,
+        layers=weighted_layers,
         code=code("steep.figures.bits"),
     shell:
         "STEEP_JOB=figures python -m steep plot-bits --bits {input:q} --experiment {wildcards.experiment} --title {params.title:q}"
-        " --output {output:q} 2>&1 | tee -i {log:q}"
+        " --layers {params.layers:q} --output {output:q} 2>&1 | tee -i {log:q}"
 
 
 rule plot_overview:

@@ -9,7 +9,7 @@ import pytest
 from steep.figures import bits as bits_figure
 from steep.figures import layout as layout_figure
 from steep.figures import leak, responses, robustness
-from steep.figures.style import save_figure, with_interval
+from steep.figures.style import plt, save_figure, with_interval
 from steep.stpu.layout import from_threshold_network
 from steep.threshold.network import DenseLayer, ThresholdNetwork
 
@@ -44,7 +44,7 @@ LAYOUT = from_threshold_network(
 RESPONSES = {"steps": 30, "bits": 8, "alpha": 5, "difference": [2, 8]}
 FIGURES = {
     "leak": lambda: leak.draw(studies(), "t"),
-    "bits": lambda: bits_figure.draw(pd.concat([BITS, BITS.assign(changed=1), BITS.assign(changed=2)]), "t"),
+    "bits": lambda: bits_figure.draw(pd.concat([BITS, BITS.assign(changed=1), BITS.assign(changed=2)]), [1, 3], "t"),
     "robustness": lambda: robustness.draw(studies(), BITS, "t"),
     "responses": lambda: responses.draw(RESPONSES),
     "layout": lambda: layout_figure.draw(LAYOUT, LIMITS, "t"),
@@ -56,6 +56,13 @@ def test_the_same_bytes_twice(tmp_path: Path, name: str) -> None:
     for file in ("one.svg", "two.svg"):
         save_figure(FIGURES[name](), tmp_path / file)
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+
+
+def test_the_last_layer_with_weights_is_the_output() -> None:
+    figure = FIGURES["bits"]()
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert labels == ["all layers", "layer 1 alone", "output alone"]
+    plt.close(figure)
 
 
 def test_intervals_are_over_seeds() -> None:

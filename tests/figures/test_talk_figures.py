@@ -27,7 +27,7 @@ from steep.figures import (
     sigmoid,
     transfer,
 )
-from steep.figures.style import as_grid, save_figure
+from steep.figures.style import STAGES, as_grid, plt, save_figure
 from steep.frames import Frames
 from steep.sharpening.activation import SharpenedActivation
 from steep.simulators.torch_threshold import simulate
@@ -46,7 +46,11 @@ NETWORK = ThresholdNetwork(
 FRAMES = Frames((RNG.random((40, 1, 8, 8)) < 0.3).astype(np.uint8), RNG.integers(0, 3, 40).astype(np.uint8), 3, 1)
 SPIKES = simulate(NETWORK, FRAMES.values)
 EXAMPLES = choose_examples(NETWORK, FRAMES, SPIKES)
+# The same frames, as a network would answer that has learnt nothing.
+NONE_RIGHT = EXAMPLES | {"classes": (EXAMPLES["labels"] + 1) % 3}
 ACTIVITY = measure_activity(NETWORK, FRAMES, SPIKES)
+# A first map that never fires, a second one that always does.
+MARKED = ACTIVITY | {"unit_spikes1": np.concatenate([np.repeat([0, 40], 36), ACTIVITY["unit_spikes1"][72:]])}
 TABLE = activity_table(pd.DataFrame(activity_rows(ACTIVITY, {"experiment": "e", "seed": 0})))
 PUBLISHED = Path(__file__).parents[2] / "report" / "published"
 ENERGIES = energy_table(TABLE, pd.read_csv(PUBLISHED / "energy-per-event.csv"))
@@ -85,8 +89,11 @@ FIGURES: dict[str, Any] = {
     },
     "sharpening": lambda: sharpening.draw(HISTORY, HISTORY[HISTORY["epoch"] > 0], "t"),
     "layers": lambda: layers.draw(EXAMPLES, NETWORK.shapes, "t"),
+    "layers-none": lambda: layers.draw(NONE_RIGHT, NETWORK.shapes, "t"),
     "aggregate": lambda: aggregate.draw(EXAMPLES, NETWORK, "t"),
+    "aggregate-none": lambda: aggregate.draw(NONE_RIGHT, NETWORK, "t"),
     "feature_maps": lambda: feature_maps.draw(ACTIVITY, "t"),
+    "feature_maps-marked": lambda: feature_maps.draw(MARKED, "t"),
     "mistakes": lambda: mistakes.draw(EXAMPLES, NETWORK, "t"),
     "confusion": lambda: confusion.draw(MATRICES, 2, ["torch", "stpu"], "t"),
     "activity": lambda: activity.draw(TABLE, {"e": "E"}),
@@ -170,6 +177,48 @@ def test_the_animation_shows_each_frame_one_layer_on_at_each_step() -> None:
         shown = [int(n) for n in re.findall(r">frame (\d+)<", group)]
         assert shown == [right[step - layer] for layer in range(4) if 0 <= step - layer < len(right)]
     assert "<script" not in text and "http" not in text.replace("http://www.w3.org", "")
+
+
+@pytest.mark.parametrize("name", ["layers", "aggregate"])
+def test_a_network_that_learnt_nothing_shows_its_first_frames_and_says_so(name: str) -> None:
+    for figure, heading in ((FIGURES[name](), "t"), (FIGURES[f"{name}-none"](), "t: no frame is classified rightly")):
+        assert figure.get_suptitle() == heading
+        plt.close(figure)
+    chosen, _ = layers.choose(NONE_RIGHT, "t")
+    assert chosen.tolist() == list(range(len(EXAMPLES["index"])))
+
+
+def test_a_network_that_learnt_nothing_has_an_animation_of_all_examples() -> None:
+    text = pipeline.draw(NONE_RIGHT, NETWORK.shapes, "t")
+    assert text.count("<g class='step") == len(EXAMPLES["index"]) + 3
+    assert "t: no frame is classified rightly" in text
+
+
+def test_what_is_being_sharpened_has_the_colour_of_steps() -> None:
+    figure = FIGURES["sharpening"]()
+    colours = {line.get_label(): line.get_color() for line in figure.axes[0].get_lines()}
+    assert colours["being sharpened"] == STAGES["sharpened"][1]
+    assert (colours["trained on"], colours["original"]) == (STAGES["continued"][1], STAGES["original"][1])
+    plt.close(figure)
+
+
+def test_a_map_is_dead_or_saturated_when_all_its_units_are() -> None:
+    counts = np.array([0, 0, 0, 1, 5, 5, 5, 0])
+    dead, saturated = feature_maps.extremes(counts, 5, (4, 1, 2))
+    assert dead.tolist() == [True, False, False, False]
+    assert saturated.tolist() == [False, False, True, False]
+
+
+def test_dead_and_saturated_maps_are_counted_and_hatched() -> None:
+    figure = FIGURES["feature_maps-marked"]()
+    above = figure.axes[0]
+    assert above.get_title() == "layer 1: 3 maps of 6×6\n1 of 3 maps dead, 1 saturated"
+    # The first two maps lie side by side, a gap of one pixel between them.
+    assert [(patch.get_xy(), patch.get_hatch()) for patch in above.patches] == [
+        ((-0.5, -0.5), feature_maps.MARKED_MAP[feature_maps.DEAD]["hatch"]),
+        ((6.5, -0.5), feature_maps.MARKED_MAP[feature_maps.SATURATED]["hatch"]),
+    ]
+    plt.close(figure)
 
 
 def test_feature_maps_mark_dead_and_saturated_units() -> None:

@@ -38,7 +38,7 @@ def plot_sigmoid(a: Arguments) -> None:
     save(a, draw({name: (shape, float(widest)) for name, (shape, widest) in a.settings.items()}), [])
 
 
-@verb("activations", "history", "output", title=TEXT)
+@verb("activations", "history", "output", layers=STRUCTURE, title=TEXT)
 def plot_convergence(a: Arguments) -> None:
     """Draw activations converging to steps."""
     import pandas as pd
@@ -46,7 +46,7 @@ def plot_convergence(a: Arguments) -> None:
     from steep.figures.convergence import draw
     from steep.files import read_npz
 
-    save(a, draw(read_npz(a.activations), pd.read_csv(a.history), a.title), [a.activations, a.history])
+    save(a, draw(read_npz(a.activations), pd.read_csv(a.history), a.layers, a.title), [a.activations, a.history])
 
 
 @verb("output", sharpened=FILES, continued=FILES, title=TEXT)
@@ -173,14 +173,14 @@ def plot_overview(a: Arguments) -> None:
     save(a, draw(overview(pd.read_csv(a.verdicts)), a.evaluation), [a.verdicts])
 
 
-@verb("bits", "output", experiment=TEXT, title=TEXT)
+@verb("bits", "output", experiment=TEXT, layers=STRUCTURE, title=TEXT)
 def plot_bits(a: Arguments) -> None:
     """Draw accuracy against the bits of the weights."""
     import pandas as pd
 
     from steep.figures.bits import draw
 
-    save(a, draw(_of(a.experiment, pd.read_csv(a.bits)), a.title), [a.bits])
+    save(a, draw(_of(a.experiment, pd.read_csv(a.bits)), a.layers, a.title), [a.bits])
 
 
 @verb("table", "output", benchmark={"choices": ["simulators", "sizes", "stpu"]})

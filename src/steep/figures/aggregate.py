@@ -8,6 +8,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 
 from steep.errors import SteepError
+from steep.figures.layers import choose
 from steep.figures.style import GREY, picture, plt
 from steep.threshold.network import ConvLayer, ThresholdNetwork
 
@@ -40,7 +41,8 @@ def fits(network: ThresholdNetwork) -> bool:
 
 
 def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, title: str, columns: int = 4) -> Figure:
-    """Draw the filters, and for a few frames what each filter and all together see.
+    """Draw the filters, and what each filter and all together see of the first frames classified rightly, or of the
+    first ones where none is.
 
     Parameters
     ----------
@@ -54,13 +56,14 @@ def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, title: str,
         raise SteepError(f"this figure is for a first layer of at most {MOST} convolutions; draw another experiment")
     layer, shape = network.layers[0], network.shapes[1]
     filters, image = len(layer.weight), network.input_shape[1:]
-    shown = np.flatnonzero(examples["classes"] == examples["labels"])[:columns]
+    shown, heading = choose(examples, title)
+    shown = shown[:columns]
     figure, axes = plt.subplots(
         *(filters + 2, len(shown) + 1),
         figsize=(1.75 * (len(shown) + 1), 1.75 * (filters + 2) + 0.9),
         **{"layout": "constrained", "squeeze": False},
     )
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(heading, fontsize=11)
     colours = ListedColormap(COLOURS[: 2**filters])
     norm = BoundaryNorm(np.arange(2**filters + 1) - 0.5, 2**filters)
     reach = np.abs(layer.weight).max()

@@ -3,15 +3,16 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from steep.figures.style import GREY, MARKERS, PALETTE, plt, with_interval
+from steep.figures.style import GREY, MARKERS, PALETTE, layer_name, plt, with_interval
 
 
-def draw(bits: pd.DataFrame, title: str) -> Figure:
-    """Draw one curve for all layers and one for each layer with weights.
+def draw(bits: pd.DataFrame, layers: list[int], title: str) -> Figure:
+    """Draw one curve for all layers and one for each layer with weights, the last of which is the output.
 
     Parameters
     ----------
     bits : rows of `steep.threshold.bits.bits_study` for several seeds.
+    layers : numbers of the layers with weights in the network, poolings counted.
     title : heading.
 
     """
@@ -21,7 +22,7 @@ def draw(bits: pd.DataFrame, title: str) -> Figure:
     names = ["all", *sorted(set(changed) - {"all"}, key=int)]
     for number, name in enumerate(names):
         count, mean, half = with_interval(bits[changed == name], "bits")
-        label = "all layers" if name == "all" else f"layer {name} alone"
+        label = "all layers" if name == "all" else f"{layer_name(layers[int(name) - 1], layers[-1])} alone"
         style = {"color": PALETTE[number % len(PALETTE)], "marker": MARKERS[number % len(MARKERS)]}
         axis.errorbar(
             count, mean, half, capsize=3, markersize=5, label=label, linewidth=2 if name == "all" else 1, **style

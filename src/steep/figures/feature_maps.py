@@ -1,17 +1,24 @@
 """Figure: how sparse, how dead and how saturated the units are (the talk's slide "Activation of convolution layers").
 
-Feature maps are shown unit by unit, in the colour of how often a unit fires; units that never fire or always fire, over
-all frames, stand out. Layers without maps are shown as their units in order of activity.
+Feature maps are shown unit by unit, in the colour of how often a unit fires; units that never fire (dead) or always
+fire (saturated), over all frames, stand out. A map is dead where all its units are dead, saturated where all its units
+are saturated; such maps are framed and hatched too, for print without colour. Layers without maps are shown as their
+units in order of activity.
 """
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
 
-from steep.figures.style import BLUE, GREY, ORANGE, SEQUENTIAL, VERMILION, as_grid, layer_name, plt
+from steep.figures.style import BLUE, GREY, ORANGE, SEQUENTIAL, SPIKE, VERMILION, as_grid, layer_name, plt
 
 DEAD, SATURATED, GAP = VERMILION, ORANGE, 2.0
+# What a dead or saturated map, and such a unit of a layer without maps, is drawn with besides its colour.
+MARKED_MAP = {DEAD: {"hatch": "xxxx", "linestyle": "-"}, SATURATED: {"hatch": "----", "linestyle": ":"}}
+MARKED_UNIT = {DEAD: "x", SATURATED: "^"}
 
 
 def draw(activity: dict[str, np.ndarray], title: str) -> Figure:
@@ -36,22 +43,56 @@ def draw(activity: dict[str, np.ndarray], title: str) -> Figure:
         shape = tuple(int(side) for side in activity[f"shape{number}"])
         above, below = axes[:, number - 1]
         if len(shape) == 3:
-            image = _maps(above, counts / frames, shape)
-            above.set_title(f"{layer_name(number, last)}: {shape[0]} maps of {shape[1]}×{shape[2]}", fontsize=9)
+            dead, saturated = extremes(counts, frames, shape)
+            image = _maps(above, counts / frames, shape, {DEAD: dead, SATURATED: saturated})
+            above.set_title(
+                f"{layer_name(number, last)}: {shape[0]} maps of {shape[1]}×{shape[2]}\n"
+                f"{dead.sum()} of {shape[0]} maps dead, {saturated.sum()} saturated",
+                fontsize=9,
+            )
         else:
             image = _units(above, counts / frames)
             above.set_title(f"{layer_name(number, last)}: {shape[0]} units", fontsize=9)
-        dead, saturated = int((counts == 0).sum()), int((counts == frames).sum())
+        never, always = int((counts == 0).sum()), int((counts == frames).sum())
         below.hist(counts / frames, np.linspace(0, 1, 21), color=BLUE)
         below.set_xlabel("fires on this part of the frames", fontsize=8)
         below.set_xlim(0, 1)
-        below.set_title(f"{dead:,} dead, {saturated:,} saturated of {len(counts):,}", fontsize=8)
+        below.set_title(f"{never:,} dead, {always:,} saturated of {len(counts):,} units", fontsize=8)
         below.tick_params(labelsize=7)
     axes[1, 0].set_ylabel("units")
     figure.colorbar(image, ax=axes, label="fires on this part of the frames", pad=0.01, shrink=0.6)
-    handles = [Patch(facecolor=DEAD, label="dead: never fires"), Patch(facecolor=SATURATED, label="saturated: always")]
-    figure.legend(handles=handles, fontsize=8, loc="outside lower center", ncols=2)
+    maps = any(len(activity[f"shape{number}"]) == 3 for number in range(1, last + 1))
+    figure.legend(handles=_key(maps), fontsize=8, loc="outside lower center", ncols=2)
     return figure
+
+
+def extremes(counts: np.ndarray, frames: int, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return which feature maps are dead, no unit of theirs firing on any frame, and which are saturated, all their
+    units firing on every frame, bool (maps,).
+
+    Parameters
+    ----------
+    counts : (units,), frames on which a unit fires.
+    frames : of which they are counted.
+    shape : of the layer, (maps, height, width).
+
+    """
+    units = counts.reshape(shape[0], -1)
+    return (units == 0).all(1), (units == frames).all(1)
+
+
+def _key(maps: bool) -> list[Artist]:
+    """Return what the marks mean: of units, and where there are `maps` of maps."""
+    handles: list[Artist] = []
+    for colour, unit, whole in (
+        (DEAD, "dead unit: never fires", "dead map: none of its units ever fires"),
+        (SATURATED, "saturated unit: always fires", "saturated map: all its units always fire"),
+    ):
+        style = {"marker": MARKED_UNIT[colour], "linestyle": "none", "markersize": 5}
+        handles.append(Line2D([], [], color=colour, label=unit, **style))
+        if maps:
+            handles.append(Patch(facecolor=colour, edgecolor=SPIKE, label=whole, **MARKED_MAP[colour]))
+    return handles
 
 
 def coloured(rate: np.ndarray) -> np.ndarray:
@@ -63,10 +104,17 @@ def coloured(rate: np.ndarray) -> np.ndarray:
     return colours
 
 
-def _maps(axis: Axes, rate: np.ndarray, shape: tuple[int, ...]) -> plt.cm.ScalarMappable:
-    """Show feature maps as pictures."""
+def _maps(axis: Axes, rate: np.ndarray, shape: tuple[int, ...], marked: dict[str, np.ndarray]) -> plt.cm.ScalarMappable:
+    """Show feature maps as pictures; those `marked`, bool (maps,) by colour, in a frame and hatched."""
     axis.imshow(coloured(as_grid(rate, shape, GAP)), interpolation="none")
     axis.axis("off")
+    count, height, width = shape
+    place = as_grid(np.repeat(np.arange(count), height * width), shape, -1)
+    for colour, which in marked.items():
+        for number in np.flatnonzero(which):
+            top, left = np.argwhere(place == number)[0]
+            corner = (left - 0.5, top - 0.5)
+            axis.add_patch(Rectangle(corner, width, height, facecolor="none", edgecolor=SPIKE, **MARKED_MAP[colour]))
     return plt.cm.ScalarMappable(plt.Normalize(0, 1), SEQUENTIAL)
 
 
@@ -75,7 +123,11 @@ def _units(axis: Axes, rate: np.ndarray) -> plt.cm.ScalarMappable:
     order = np.sort(rate)[::-1]
     at = np.arange(len(order))
     axis.fill_between(at, order, step="mid", color=BLUE, alpha=0.25, linewidth=0)
-    axis.scatter(at, order, s=9, c=coloured(order), linewidths=0, clip_on=False, zorder=3, rasterized=len(order) > 200)
+    style = {"clip_on": False, "zorder": 3, "rasterized": len(order) > 200}
+    between = (order > 0) & (order < 1)
+    axis.scatter(at[between], order[between], s=9, c=coloured(order[between]), linewidths=0, **style)
+    for value, colour in ((0.0, DEAD), (1.0, SATURATED)):
+        axis.scatter(at[order == value], order[order == value], s=12, c=colour, marker=MARKED_UNIT[colour], **style)
     axis.set(xlabel="units, most active first", ylim=(0, 1), xlim=(-0.5, len(order) - 0.5))
     axis.set_ylabel("part of the frames", fontsize=8, color=GREY)
     axis.tick_params(labelsize=7)

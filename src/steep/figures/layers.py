@@ -11,8 +11,17 @@ from steep.figures.style import GREY, ORANGE, STAGES, as_grid, layer_name, pictu
 GAP = 0.15  # shade of gaps between feature maps
 
 
+def choose(examples: dict[str, np.ndarray], title: str) -> tuple[np.ndarray, str]:
+    """Return the numbers of the examples that are classified rightly, int64, and the heading: of a network that learnt
+    nothing all examples, and a heading that says so."""
+    right = np.flatnonzero(examples["classes"] == examples["labels"])
+    if len(right):
+        return right, title
+    return np.arange(len(examples["labels"])), f"{title}: no frame is classified rightly"
+
+
 def draw(examples: dict[str, np.ndarray], shapes: list[tuple[int, ...]], title: str, rows: int = 4) -> Figure:
-    """Draw the spikes of the first frames that are classified rightly.
+    """Draw the spikes of the first frames that are classified rightly, or of the first ones where none is.
 
     Parameters
     ----------
@@ -22,14 +31,15 @@ def draw(examples: dict[str, np.ndarray], shapes: list[tuple[int, ...]], title: 
     rows : number of frames at most.
 
     """
-    chosen = np.flatnonzero(examples["classes"] == examples["labels"])[:rows]
+    chosen, heading = choose(examples, title)
+    chosen = chosen[:rows]
     last = len(shapes) - 1
     figure, axes = plt.subplots(
         *(len(chosen), last + 1),
         figsize=(1.9 * (last + 1) + 0.6, 1.9 * len(chosen) + 0.8),
         **{"layout": "constrained", "squeeze": False},
     )
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(heading, fontsize=11)
     for row, frame in enumerate(chosen):
         for number, shape in enumerate(shapes):
             axis = axes[row, number]

@@ -12,6 +12,7 @@ import io
 
 import numpy as np
 
+from steep.figures.layers import choose
 from steep.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, as_grid, layer_name, plt
 from steep.trace import as_text
 
@@ -42,23 +43,24 @@ def draw(examples: dict[str, np.ndarray], shapes: list[tuple[int, ...]], title: 
 
     Parameters
     ----------
-    examples : `steep.analysis.activity.choose_examples`; the frames classified rightly are run, in that order.
+    examples : `steep.analysis.activity.choose_examples`; the frames classified rightly are run, in that order, or
+        all where none is.
     shapes : of the input and of every layer.
     title : heading.
     trace : what it was made from, for the metadata.
 
     """
-    chosen = np.flatnonzero(examples["classes"] == examples["labels"])
+    chosen, heading = choose(examples, title)
     last = len(shapes) - 1
     steps = len(chosen) + last
     width, height = LEFT * 2 + (last + 1) * SIDE + last * GAP, TOP + SIDE + 96
     parts = [
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' width='{width}' height='{height}'>",
-        f"<title>{html.escape(title)}</title>",
+        f"<title>{html.escape(heading)}</title>",
         f"<metadata>{html.escape(as_text(trace))}</metadata>" if trace else "",
         _style(steps),
         "<rect width='100%' height='100%' fill='white'/>",
-        _text(width / 2, 24, title, 15),
+        _text(width / 2, 24, heading, 15),
         _text(width / 2, 46, "one frame, one step: a new frame enters at every step, each colour is a frame", 11, GREY),
     ]
     for number, shape in enumerate(shapes):

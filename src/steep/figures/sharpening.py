@@ -27,7 +27,7 @@ def draw(sharpened: pd.DataFrame, continued: pd.DataFrame, title: str) -> Figure
     original = float(start["validation_accuracy"].mean())
     control = pd.concat([start, continued], ignore_index=True)
     _curve(above, control, "continued", "--")
-    _curve(above, sharpened, "threshold", "-", "being sharpened")
+    _curve(above, sharpened, "sharpened", "-", "being sharpened")
     above.axhline(original, color=STAGES["original"][1], linestyle=":", linewidth=1.2, label="original")
     full = sharpened.loc[sharpened["sharpness"] >= 1, "epoch"].min()
     for axis in (above, below):

@@ -35,6 +35,8 @@ TALK = "#000000"
 SPIKE, SILENCE = "#222222", "#FFFFFF"
 # Sharpness from gentle to step, from light to dark.
 SHARPNESS = "cividis_r"
+# Layers beside each other in one plot, from dark to light; markers tell them apart too.
+LAYERS = "Purples_r"
 
 plt.rcParams.update(
     {
