@@ -135,8 +135,9 @@ def queued() -> list[tuple[str, str]]:
 def test_generic_and_a_job_over_its_memory_and_its_time(
     two_nodes: None, prepared: Path, here: dict[str, str], tmp_path: Path
 ) -> None:
-    """Slurm kills the training twice: the first attempt asked for too little memory, the second one's time runs out in
-    the middle (its end is set to now; Slurm counts time limits in whole minutes). The third goes on from there."""
+    """Slurm kills the training twice: the first attempt asked for too little memory, the second one hangs in the middle
+    until its time runs out (its end is set to now; Slurm counts time limits in whole minutes). The third goes on from
+    there."""
     folder = shutil.copytree(prepared, tmp_path / "study")
     name = f"{FOLDER}/seed-0/original.safetensors"
     command = ["snakemake", name, "--configfile", "config/test.yaml", "--profile", "profiles/generic"]
@@ -152,6 +153,8 @@ def test_generic_and_a_job_over_its_memory_and_its_time(
             if list((folder / FOLDER).rglob("original.checkpoint.npz")):
                 second = [job for job, memory in queued() if memory == "1000M"]
         assert second, (folder / "output").read_text()
+        # Slurm looks at the clock twice a minute; stopped, the training waits for it, as one that hangs.
+        subprocess.run(["scancel", "--full", "--signal=STOP", second[0]], check=True)
         subprocess.run(["scontrol", "update", f"JobId={second[0]}", "EndTime=now"], check=True)
         assert running.wait(600) == 0, (folder / "output").read_text()
     assert (folder / "output").read_text().count("Trying to restart job") == 2
