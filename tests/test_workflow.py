@@ -17,7 +17,7 @@ from checkouts import ENVIRONMENT, copy_of
 pytestmark = pytest.mark.dag
 # Files whose content is the machine's or the moment's, not the study's; the report is made by some tests only.
 MEASURED = {"costs.csv", "costs.html", "provenance.csv", "provenance.html", "traces.csv", "traces.html", "summary.html"}
-MEASURED |= {"report.html"}
+MEASURED |= {"report.html", "repeat.txt"}
 
 
 def snakemake(folder: Path, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess[str]:
