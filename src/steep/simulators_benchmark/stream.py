@@ -42,4 +42,5 @@ def measure(network: ThresholdNetwork, frames: np.ndarray, count: int) -> dict[s
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(ThresholdNetwork.load(sys.argv[1]), np.load(sys.argv[2], allow_pickle=False), int(sys.argv[3]))))
+    given = ThresholdNetwork.load(sys.argv[1]), np.load(sys.argv[2], allow_pickle=False), int(sys.argv[3])
+    print(json.dumps(measure(*given)))
