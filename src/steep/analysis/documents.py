@@ -1,11 +1,11 @@
 """Tables of the reference run and of the benchmarks, as they stand in the pages of the documentation."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
 from steep.analysis.render import between_marks, to_markdown
-from steep.analysis.tables import read_tables
 
 FAST, STANDALONE, TORCH = "Steep, Brian2 fast", "Brian2 C++ standalone", "PyTorch threshold network, best batch"
 # Forms of a simulator that another of its forms outruns.
@@ -86,20 +86,20 @@ def rule_view(costs: pd.DataFrame, least: float = 0.005) -> pd.DataFrame:
 
 def tables(reference: Path) -> dict[str, str]:
     """Return the Markdown of every marked place, made from the tables kept in the folder `reference`."""
-    read = {
-        name: read_tables([reference / f"{name}.csv"])
-        for name in ("simulators-cost", "training-cost", "stpu-cost", "costs")
+    views: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
+        "speed": ("simulators-cost", lambda table: speed_view(table, SLOWER_FORMS)),
+        "ratios": ("simulators-cost", ratio_view),
+        "simulators": ("simulators-cost", speed_view),
+        "training": ("training-cost", training_view),
+        "stpu": ("stpu-cost", stpu_view),
+        "rules": ("costs", rule_view),
     }
     talk = [(reference / folder / "talk.md").read_text(encoding="utf-8") for folder in ("", "cifar10")]
-    return {
-        "results": "\n".join(talk),
-        "speed": to_markdown(speed_view(read["simulators-cost"], SLOWER_FORMS)),
-        "ratios": to_markdown(ratio_view(read["simulators-cost"])),
-        "simulators": to_markdown(speed_view(read["simulators-cost"])),
-        "training": to_markdown(training_view(read["training-cost"])),
-        "stpu": to_markdown(stpu_view(read["stpu-cost"])),
-        "rules": to_markdown(rule_view(read["costs"])),
-    }
+    made = {"results": "\n".join(talk)}
+    for mark, (name, view) in views.items():
+        path = reference / f"{name}.csv"
+        made[mark] = to_markdown(view(pd.read_csv(path))) if path.exists() else "*Not measured yet.*"
+    return made
 
 
 def filled(page: str, made: dict[str, str]) -> str:
