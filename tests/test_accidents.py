@@ -136,6 +136,8 @@ def test_two_at_once_in_one_folder(study: Path, undisturbed: dict[str, str]) -> 
     """The second run of the same study is refused; one of another study runs beside it. Neither is harmed."""
     running = start(study, target=ORIGINAL)
     wait_for(study / SEED / "original.checkpoint.npz")
+    trains = training(running.pid)
+    os.kill(trains, signal.SIGSTOP)  # however slow the machine, it is not done before the others have come
     second = run(study, target=ORIGINAL)
     assert second.returncode != 0 and "locked" in second.stdout.lower() and "Traceback" not in second.stdout
     config = (study / "config" / "test.yaml").read_text().replace("study: test", "study: other")
@@ -145,6 +147,7 @@ def test_two_at_once_in_one_folder(study: Path, undisturbed: dict[str, str]) -> 
         **{"cwd": study, "env": ENVIRONMENT, "capture_output": True, "text": True, "timeout": 900},
     )
     assert other.returncode == 0, other.stderr
+    os.kill(trains, signal.SIGCONT)
     output, _ = running.communicate(timeout=900)
     assert running.returncode == 0, output
     assert digests(study, [ORIGINAL])[ORIGINAL] == undisturbed[ORIGINAL]
