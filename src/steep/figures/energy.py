@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from steep.figures.style import BLUE, GREEN, GREY, ORANGE, TALK, VERMILION, plt
 
-COLOURS = (BLUE, VERMILION, GREEN, ORANGE, GREY)
+COLOURS = (BLUE, VERMILION, GREEN, ORANGE, GREY, GREY)  # what does not spike is grey
 
 
 def draw(energies: pd.DataFrame, published: pd.DataFrame, titles: dict[str, str]) -> Figure:
