@@ -56,8 +56,7 @@ def chosen_implementations() -> list[Implementation]:
 def whole_job(bench: Bench, task: Task, chosen: Implementation, frames: int) -> dict[str, Any]:
     """Measure a process that builds the network and simulates `frames` frames once."""
     result, spikes = start(bench, task, chosen, min(chosen.batch or 1, frames), frames, whole=True)
-    rates = {"frames_per_cpu_s": frames / result["cpu_s"], "frames_per_wall_s": frames / result["wall_s"]}
-    return result | rates | differences(task, spikes)
+    return result | _of_whole(result, frames) | differences(task, spikes)
 
 
 def per_frame(bench: Bench, task: Task, chosen: Implementation) -> dict[str, Any]:
@@ -95,12 +94,18 @@ def side_by_side(bench: Bench, task: Task, chosen: Implementation, processes: in
 def streamed(bench: Bench, task: Task, chosen: Implementation, frames: int) -> dict[str, Any]:
     """Measure `frames` frames in one go; `chosen` is the fast delivery, the only one that need not keep them all."""
     command = [sys.executable, "-m", "steep.simulators_benchmark.stream"]
-    command += [str(task.folder / "network.npz"), str(task.folder / "frames.npy"), str(frames)]
+    command += [str(task.folder / "network.npz"), str(task.folder / "frames.npy")]
     path = os.pathsep.join(filter(None, [str(SOURCE), os.environ.get("PYTHONPATH")]))
     environment = os.environ | {"PYTHONPATH": path, "STEEP_CACHE": str(task.folder)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    for count in (1, frames):  # the first process compiles, so that the compiler's memory is not the second one's
+        done = subprocess.run([*command, str(count)], capture_output=True, text=True, env=environment)
     result = result_of(done.returncode, done.stdout, done.stderr) | {"load": os.getloadavg()[0]}
-    return result | {f"frames_per_{kind}_s": frames / result[f"{kind}_s"] for kind in ("cpu", "wall")}
+    return result | _of_whole(result, frames)
+
+
+def _of_whole(result: dict[str, Any], frames: int) -> dict[str, float]:
+    """Return frames per second of a run of `frames` frames with everything in it."""
+    return {f"frames_per_{kind}_s": frames / result[f"{kind}_s"] for kind in ("cpu", "wall")}
 
 
 def _rates(result: dict[str, Any]) -> dict[str, float]:
