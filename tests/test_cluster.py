@@ -136,7 +136,7 @@ def test_generic_and_a_job_over_its_memory_and_its_time(
     two_nodes: None, prepared: Path, here: dict[str, str], tmp_path: Path
 ) -> None:
     """Slurm kills the training twice: the first attempt asked for too little memory, the second one hangs in the middle
-    until its time runs out (its end is set to now; Slurm counts time limits in whole minutes). The third goes on from
+    until its time runs out (its end is set to soon; Slurm counts time limits in whole minutes). The third goes on from
     there."""
     folder = shutil.copytree(prepared, tmp_path / "study")
     name = f"{FOLDER}/seed-0/original.safetensors"
@@ -153,9 +153,10 @@ def test_generic_and_a_job_over_its_memory_and_its_time(
             if list((folder / FOLDER).rglob("original.checkpoint.npz")):
                 second = [job for job, memory in queued() if memory == "1000M"]
         assert second, (folder / "output").read_text()
-        # Slurm looks at the clock twice a minute; stopped, the training waits for it, as one that hangs.
+        # Slurm looks at the clock twice a minute; stopped, the training waits for it, as one that hangs. An end that is
+        # past when Slurm reads it would be refused.
         subprocess.run(["scancel", "--full", "--signal=STOP", second[0]], check=True)
-        subprocess.run(["scontrol", "update", f"JobId={second[0]}", "EndTime=now"], check=True)
+        subprocess.run(["scontrol", "update", f"JobId={second[0]}", "EndTime=now+5"], check=True)
         assert running.wait(600) == 0, (folder / "output").read_text()
     assert (folder / "output").read_text().count("Trying to restart job") == 2
     assert digests(folder, [name])[name] == here[name]
