@@ -10,7 +10,7 @@ rule plot_convergence:
             RESULTS / "figures/convergence-{experiment}.svg",
             caption="../report/convergence.rst",
             category="Method",
-            labels={"figure": "Activations converge to steps", "experiment": "{experiment}"},
+            labels={"result": "Activations converge to steps", "which": "{experiment}"},
         ),
     log:
         LOGS / "{experiment}/plot_convergence.log",
@@ -38,7 +38,7 @@ rule plot_bits:
             RESULTS / "figures/bits-{experiment}.svg",
             caption="../report/bits.rst",
             category="Method",
-            labels={"figure": "Accuracy against bits of the weights", "experiment": "{experiment}"},
+            labels={"result": "Accuracy against bits of the weights", "which": "{experiment}"},
         ),
     log:
         LOGS / "{experiment}/plot_bits.log",
@@ -66,7 +66,7 @@ rule plot_overview:
             RESULTS / "figures/overview.svg",
             caption="../report/overview.rst",
             category="Results",
-            labels={"figure": "The talk beside this study"},
+            labels={"result": "The talk beside this study"},
         ),
     log:
         LOGS / "plot_overview.log",
@@ -90,7 +90,7 @@ rule plot_transfer:
             RESULTS / "figures/transfer.svg",
             caption="../report/transfer.rst",
             category="Method",
-            labels={"figure": "Rectified linear unit and spiking neuron"},
+            labels={"result": "Rectified linear unit and spiking neuron"},
         ),
     log:
         LOGS / "plot_transfer.log",
@@ -113,7 +113,7 @@ rule plot_sigmoid:
             RESULTS / "figures/sigmoid.svg",
             caption="../report/sigmoid.rst",
             category="Method",
-            labels={"figure": "The sharpened sigmoid"},
+            labels={"result": "The sharpened sigmoid"},
         ),
     log:
         LOGS / "plot_sigmoid.log",
@@ -139,7 +139,7 @@ rule plot_conversion:
             RESULTS / "figures/conversion-{dataset}.svg",
             caption="../report/conversion.rst",
             category="Method",
-            labels={"figure": "Data conversion, one image each way", "data set": "{dataset}"},
+            labels={"result": "Data conversion, one image each way", "which": "{dataset}"},
         ),
     log:
         LOGS / "{dataset}/plot_conversion.log",
@@ -152,7 +152,14 @@ rule plot_conversion:
         runtime=minutes(2),
     params:
         title=lambda wildcards: config["datasets"][wildcards.dataset]["title"],
-        encodings=as_json(config["encodings"], sort=False),
+        encodings=lambda wildcards: as_json(
+            {
+                entry["encoding"]: config["encodings"][entry["encoding"]]
+                for entry in config["experiments"].values()
+                if entry["dataset"] == wildcards.dataset
+            },
+            sort=False,
+        ),
         code=code("steep.figures.conversion"),
     shell:
         "STEEP_JOB={wildcards.dataset} python -m steep plot-conversion --images {input:q} --encodings {params.encodings:q} --title {params.title:q} --output {output:q} 2>&1 | tee -i {log:q}"
@@ -167,7 +174,7 @@ rule plot_sharpening:
             RESULTS / "figures/sharpening-{experiment}.svg",
             caption="../report/sharpening.rst",
             category="Method",
-            labels={"figure": "Accuracy over sharpening", "experiment": "{experiment}"},
+            labels={"result": "Accuracy over sharpening", "which": "{experiment}"},
         ),
     log:
         LOGS / "{experiment}/plot_sharpening.log",
@@ -194,7 +201,7 @@ rule plot_layers:
             RESULTS / "figures/layers-{experiment}.svg",
             caption="../report/layers.rst",
             category="Spiking activity",
-            labels={"figure": "Spikes, layer by layer", "experiment": "{experiment}"},
+            labels={"result": "Spikes, layer by layer", "which": "{experiment}"},
         ),
     log:
         LOGS / "{experiment}/plot_layers.log",
@@ -221,7 +228,7 @@ rule plot_pipeline:
             RESULTS / "figures/pipeline-{experiment}.svg",
             caption="../report/pipeline.rst",
             category="Spiking activity",
-            labels={"figure": "Frames in flight (animation)", "experiment": "{experiment}"},
+            labels={"result": "Frames in flight (animation)", "which": "{experiment}"},
         ),
     log:
         LOGS / "{experiment}/plot_pipeline.log",
@@ -248,7 +255,7 @@ rule plot_mistakes:
             RESULTS / "figures/mistakes-{experiment}.svg",
             caption="../report/mistakes.rst",
             category="Spiking activity",
-            labels={"figure": "Misclassified frames, and the spikes that decided", "experiment": "{experiment}"},
+            labels={"result": "Misclassified frames, and the spikes that decided", "which": "{experiment}"},
         ),
     log:
         LOGS / "{experiment}/plot_mistakes.log",
@@ -275,7 +282,7 @@ rule plot_aggregate:
             RESULTS / "figures/aggregate-{experiment}.svg",
             caption="../report/aggregate.rst",
             category="Spiking activity",
-            labels={"figure": "Spiking convolution, all filters in one picture", "experiment": "{experiment}"},
+            labels={"result": "Spiking convolution, all filters in one picture", "which": "{experiment}"},
         ),
     log:
         LOGS / "{experiment}/plot_aggregate.log",
@@ -301,7 +308,7 @@ rule plot_feature_maps:
             RESULTS / "figures/feature-maps-{experiment}.svg",
             caption="../report/feature-maps.rst",
             category="Spiking activity",
-            labels={"figure": "Feature maps: sparse, dead, saturated", "experiment": "{experiment}"},
+            labels={"result": "Units: sparse, dead, saturated", "which": "{experiment}"},
         ),
     log:
         LOGS / "{experiment}/plot_feature_maps.log",
@@ -327,8 +334,8 @@ rule plot_confusion:
         report(
             RESULTS / "figures/confusion-{experiment}.svg",
             caption="../report/confusion.rst",
-            category=confusion_category,
-            labels={"figure": "Spiking beside non-spiking, confusion", "experiment": "{experiment}"},
+            category="Results",
+            labels={"result": "Spiking beside non-spiking, confusion", "which": "{experiment}"},
         ),
     log:
         LOGS / "{experiment}/plot_confusion.log",
@@ -355,7 +362,7 @@ rule plot_activity:
             RESULTS / "figures/activity.svg",
             caption="../report/activity.rst",
             category="Spiking activity",
-            labels={"figure": "Spikes and synaptic events of a frame"},
+            labels={"result": "Spikes and synaptic events of a frame"},
         ),
     log:
         LOGS / "plot_activity.log",
@@ -382,7 +389,7 @@ rule plot_energy:
             RESULTS / "figures/energy.svg",
             caption="../report/energy.rst",
             category="Cost",
-            labels={"figure": "Energy of a frame, estimated"},
+            labels={"result": "Energy of a frame, estimated"},
         ),
     log:
         LOGS / "plot_energy.log",
@@ -408,7 +415,7 @@ rule plot_benchmark:
             RESULTS / "figures/benchmark-{benchmark}.svg",
             caption="../report/benchmark.rst",
             category="Cost",
-            labels={"figure": "Benchmark of {benchmark}"},
+            labels={"result": "Benchmark of {benchmark}"},
         ),
     log:
         LOGS / "plot_benchmark-{benchmark}.log",

@@ -9,7 +9,7 @@ import pytest
 from steep.figures import bits as bits_figure
 from steep.figures import layout as layout_figure
 from steep.figures import leak, responses, robustness
-from steep.figures.style import plt, save_figure, with_interval
+from steep.figures.style import OUTPUT, STAGES, error_bars, plt, save_figure, with_interval
 from steep.stpu.layout import from_threshold_network
 from steep.threshold.network import DenseLayer, ThresholdNetwork
 
@@ -63,6 +63,25 @@ def test_the_last_layer_with_weights_is_the_output() -> None:
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert labels == ["all layers", "layer 1 alone", "output alone"]
     plt.close(figure)
+
+
+def test_accuracies_do_not_reach_above_100() -> None:
+    figure = FIGURES["bits"]()
+    whole, upper = figure.axes
+    assert whole.get_ylim()[1] <= 100 and upper.get_ylim() == (95.5, 99.5)
+    plt.close(figure)
+    assert error_bars(np.array([98.5, 55.0]), np.array([6.0, 60.0])).tolist() == [[6, 55], [1.5, 45]]
+
+
+def test_the_output_has_one_colour() -> None:
+    """Whatever the number of layers, and none of a stage."""
+    for count in (1, 4):
+        changed = [BITS, *(BITS.assign(changed=number) for number in range(1, count + 1))]
+        figure = bits_figure.draw(pd.concat(changed), [*range(1, count + 1)], "t")
+        colours = [container.lines[0].get_color() for container in figure.axes[0].containers]
+        assert colours[-1] == OUTPUT and len(set(colours)) == count + 1
+        assert not set(colours) & {colour for _, colour in STAGES.values()}
+        plt.close(figure)
 
 
 def test_intervals_are_over_seeds() -> None:

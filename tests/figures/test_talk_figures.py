@@ -95,7 +95,7 @@ FIGURES: dict[str, Any] = {
     "feature_maps": lambda: feature_maps.draw(ACTIVITY, "t"),
     "feature_maps-marked": lambda: feature_maps.draw(MARKED, "t"),
     "mistakes": lambda: mistakes.draw(EXAMPLES, NETWORK, "t"),
-    "confusion": lambda: confusion.draw(MATRICES, 2, ["torch", "stpu"], "t"),
+    "confusion": lambda: confusion.draw(MATRICES, (7, 5), 2, ["torch", "stpu"], "t"),
     "activity": lambda: activity.draw(TABLE, {"e": "E"}),
     "energy": lambda: energy.draw(ENERGIES, pd.read_csv(PUBLISHED / "energy-per-frame.csv"), {"e": "E"}),
     "overview": lambda: overview.draw(OVERVIEW, "test"),
@@ -162,6 +162,89 @@ def test_confusion_counts() -> None:
     assert confusion.confusion(labels, classes, 3).tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
 
 
+def test_frames_that_become_wrong_and_right_are_counted_each() -> None:
+    """In the cell of true class 0 given 1 one frame comes and one goes, which the matrices do not show."""
+    labels = np.array([0, 0, 0, 1, 1])
+    before, after = np.array([1, 0, 1, 1, 0]), np.array([0, 1, 1, 0, 1])
+    assert confusion.turned(labels, before, after) == (2, 2)
+    figure = FIGURES["confusion"]()
+    assert figure.axes[2].get_title().endswith("7 frames become wrong, 5 become right")
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("classes", [3, 10])
+def test_both_confusions_have_one_scale_and_numbers_to_read(classes: int) -> None:
+    matrix = RNG.integers(1, 50, (classes, classes))
+    figure = confusion.draw({"original": matrix, "threshold": 3 * matrix}, (1, 1), 1, ["torch"], "t")
+    left, middle = (axis.images[0].norm for axis in figure.axes[:2])
+    assert (left.vmin, left.vmax) == (middle.vmin, middle.vmax)
+    assert all(text.get_fontsize() >= 6.5 for axis in figure.axes for text in axis.texts)
+    plt.close(figure)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(53.21, "53.2"), (110.9, "111"), (0.008510, "0.00851"), (2.0, "2"), (1.2e6, "1200000")]
+)
+def test_energies_have_three_digits_and_no_exponent(value: float, text: str) -> None:
+    assert energy.number(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(1.19, "1.2"), (99.96, "100.0"), (627.3, "627"), (53128.4, "53,128")])
+def test_few_spikes_are_not_rounded_to_whole_ones(value: float, text: str) -> None:
+    assert activity.number(value) == text
+
+
+def test_an_arrow_points_from_original_to_spiking_with_its_tip_there() -> None:
+    figure = FIGURES["overview"]()
+    lines = figure.axes[0].get_lines()
+    heads = [line for line in lines if any(line.get_marker() is head for head in overview.HEADS.values())]
+    assert [line.get_xdata()[0] for line in heads] == [97.0, 97.5, 98.5]
+    assert all(line.get_marker() is overview.HEADS[-1] for line in heads)
+    assert overview.HEADS[-1].vertices[0].tolist() == [0, 0] and overview.HEADS[-1].vertices[:, 0].min() == 0
+    plt.close(figure)
+
+
+def test_no_arrow_where_nothing_changes() -> None:
+    figure = overview.draw(OVERVIEW.assign(talk_spiking=OVERVIEW["talk_original"]), "test")
+    assert "and spiking" in [text.get_text() for text in figure.axes[0].texts]
+    plt.close(figure)
+
+
+def test_ways_of_sharpening_are_wrapped() -> None:
+    figure = sigmoid.draw({f"way {number}": ("sigmoid", 2.0) for number in range(4)})
+    shown = [axis for axis in figure.axes if axis.get_visible()]
+    assert len(shown) == 8 and len({round(axis.get_position().x0, 3) for axis in shown}) == 3
+    plt.close(figure)
+
+
+def test_an_unused_way_that_leaves_nothing_is_named_and_not_drawn() -> None:
+    values = RNG.integers(0, 100, (6, 1, 1, 50)).astype(np.uint8)  # no value above half of full scale
+    frames = Frames(values, np.arange(6, dtype=np.uint8) % 3, 3)
+    figure = conversion.draw(frames, {"c": {"kind": "current"}}, "t")
+    titles = [axis.get_title() for axis in figure.axes[:2]]
+    assert len(figure.axes) == 6 and titles == ["as it is\n0 to 255", "injected current\nthe values, not yet weighted"]
+    assert "binarized (threshold 0.5 of full scale) leaves nothing" in figure.get_supxlabel()
+    assert figure.axes[0].get_lines()[1].get_ydata()[0] == 127.5
+    plt.close(figure)
+
+
+def test_a_way_that_is_not_used_is_marked() -> None:
+    figure = FIGURES["conversion-grey"]()
+    assert [axis.get_title().split("\n")[0] for axis in figure.axes[:4]] == [
+        *("as it is", "binarized", "contours*", "injected current*")
+    ]
+    plt.close(figure)
+
+
+def test_counts_of_units_have_whole_ticks() -> None:
+    figure = FIGURES["feature_maps"]()
+    for axis in figure.axes[3:6]:
+        assert all(float(tick).is_integer() for tick in axis.get_yticks())
+    assert all(float(tick).is_integer() for tick in figure.axes[2].get_xticks())
+    assert figure.get_suptitle() == "t, first seed"
+    plt.close(figure)
+
+
 def test_maps_lie_side_by_side() -> None:
     grid = as_grid(np.arange(8.0), (2, 2, 2), -1)
     assert grid.tolist() == [[0, 1, -1, 4, 5], [2, 3, -1, 6, 7]]
@@ -171,8 +254,11 @@ def test_the_animation_shows_each_frame_one_layer_on_at_each_step() -> None:
     text = pipeline.draw(EXAMPLES, NETWORK.shapes, "t")
     assert text == pipeline.draw(EXAMPLES, NETWORK.shapes, "t")
     right = EXAMPLES["index"][EXAMPLES["classes"] == EXAMPLES["labels"]]
+    # Three classes are fewer frames than layers: they come round again, so that for a while every layer is at work.
+    right = [*right, *right][:6]
     steps = re.findall(r"<g class='step.*?</g>", text, re.DOTALL)
     assert len(steps) == len(right) + 3
+    assert sum(len(re.findall(r">frame (\d+)<", group)) == 4 for group in steps) == pipeline.FULL
     for step, group in enumerate(steps):
         shown = [int(n) for n in re.findall(r">frame (\d+)<", group)]
         assert shown == [right[step - layer] for layer in range(4) if 0 <= step - layer < len(right)]

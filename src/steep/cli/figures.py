@@ -129,7 +129,7 @@ def plot_feature_maps(a: Arguments) -> None:
 @verb("output", activity=FILES, classes=FILES, simulators=STRUCTURE, title=TEXT)
 def plot_confusion(a: Arguments) -> None:
     """Draw the confusions of the original and the spiking network beside each other; one file per seed."""
-    from steep.figures.confusion import confusion, draw
+    from steep.figures.confusion import confusion, draw, turned
     from steep.files import read_npz
 
     original, spiking = [read_npz(path) for path in a.classes], [read_npz(path) for path in a.activity]
@@ -139,7 +139,11 @@ def plot_confusion(a: Arguments) -> None:
         "original": sum(confusion(one["labels"], one["original"], count) for one in original),
         "threshold": sum(confusion(one["labels"], one["classes"], count) for one in spiking),
     }
-    save(a, draw(matrices, len(original), a.simulators, a.title), [*a.activity, *a.classes])
+    turns = [
+        turned(one["labels"], one["original"], other["classes"]) for one, other in zip(original, spiking, strict=True)
+    ]
+    worse, better = (sum(counts) for counts in zip(*turns, strict=True))
+    save(a, draw(matrices, (worse, better), len(original), a.simulators, a.title), [*a.activity, *a.classes])
 
 
 @verb("activity", "output", titles=STRUCTURE)

@@ -7,6 +7,11 @@ from matplotlib.figure import Figure
 from steep.figures.style import BLUE, GREY, ORANGE, layer_name, plt
 
 
+def number(value: float) -> str:
+    """Return a count, of small ones the first decimal: about one spike is not one spike."""
+    return f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
+
+
 def draw(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
     """Draw, for every experiment and layer, active units beside all units and arriving events beside all synapses.
 
@@ -20,7 +25,7 @@ def draw(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
     heights = [int((table["experiment"] == name).sum()) for name in names]
     figure, axes = plt.subplots(
         *(len(names), 2),
-        figsize=(9.5, 0.32 * sum(heights) + 0.75 * len(names) + 0.6),
+        figsize=(9.5, 0.26 * sum(heights) + 0.7 * len(names) + 0.6),
         **{"layout": "constrained", "squeeze": False, "sharex": "col", "height_ratios": heights},
     )
     for (left, right), name in zip(axes, names, strict=True):
@@ -31,11 +36,11 @@ def draw(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
             layer_name(int(layer), last) + "*" * bool(c)
             for layer, c in zip(rows["layer"], rows["currents"], strict=True)
         ]
-        _bars(left, at, rows["units"], rows["spikes_per_frame"], BLUE)
+        _points(left, at, rows["units"], rows["spikes_per_frame"], BLUE)
         left.set(yticks=at, yticklabels=words)
         left.set_title(titles[name], loc="left", fontsize=9)
         events = rows["events_per_frame"].where(rows["layer"] > 0)
-        _bars(right, at, rows["synapses"], events, ORANGE)
+        _points(right, at, rows["synapses"], events, ORANGE)
         right.set(yticks=at, yticklabels=[])
         total = rows["events_per_frame"].sum()
         right.set_title(
@@ -44,7 +49,8 @@ def draw(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
             fontsize=9,
         )
         for axis in (left, right):
-            axis.invert_yaxis()
+            axis.set_ylim(len(rows) - 0.4, -0.6)
+            axis.grid(axis="x", color=GREY, alpha=0.2)
             axis.tick_params(axis="y", length=0)
     axes[-1, 0].set(xscale="log", xlabel="active units a frame (grey: all units)")
     axes[-1, 1].set(xscale="log", xlabel="events arriving a frame (grey: all synapses)")
@@ -53,16 +59,17 @@ def draw(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
     return figure
 
 
-def _bars(axis: plt.Axes, at: np.ndarray, whole: pd.Series, part: pd.Series, colour: str) -> None:
-    """Draw a part before its whole, with the number and the percentage beside it."""
-    axis.barh(at, whole, color="#DDDDDD", height=0.8)
-    axis.barh(at, part.fillna(0), color=colour, height=0.5)
+def _points(axis: plt.Axes, at: np.ndarray, whole: pd.Series, part: pd.Series, colour: str) -> None:
+    """Draw a part and its whole as points, for a logarithmic axis has no origin for bars, with the number and the
+    percentage beside them."""
+    axis.plot(whole.where(whole > 0), at, "o", color="#AAAAAA", markersize=7)
+    axis.plot(part.where(part > 0), at, "o", color=colour, markersize=6)
     for y, (all_, some) in enumerate(zip(whole, part, strict=True)):
         if all_ > 0:
             axis.annotate(
-                f"{some:,.0f}, {100 * some / all_:.0f}%",
+                f"{number(some)}, {100 * some / all_:.0f}%",
                 (all_, y),
-                **{"xytext": (3, 0), "textcoords": "offset points", "va": "center", "fontsize": 7},
+                **{"xytext": (7, 0), "textcoords": "offset points", "va": "center", "fontsize": 7},
             )
     axis.set_xscale("log")
     axis.margins(x=0.25)

@@ -1,7 +1,6 @@
 """Figure: spiking beside non-spiking, accuracy and confusion (the talk's slides "STPU")."""
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
@@ -13,12 +12,22 @@ def confusion(labels: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray
     return np.bincount(labels * count + classes, minlength=count * count).reshape(count, count)
 
 
-def draw(matrices: dict[str, np.ndarray], seeds: int, simulators: list[str], title: str) -> Figure:
+def turned(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> tuple[int, int]:
+    """Return how many frames become wrong from one set of classes to another, and how many become right."""
+    right, still = before == labels, after == labels
+    return int((right & ~still).sum()), int((~right & still).sum())
+
+
+def draw(
+    matrices: dict[str, np.ndarray], turns: tuple[int, int], seeds: int, simulators: list[str], title: str
+) -> Figure:
     """Draw the confusions of the original and of the spiking network, and what changed between them.
 
     Parameters
     ----------
     matrices : `confusion` of ``original`` and ``threshold``, summed over seeds.
+    turns : `turned` from the one to the other, summed over seeds. The matrices do not say: in a cell, frames that
+        become wrong and frames that become right cancel.
     seeds : over which they were summed.
     simulators : that gave the spikes, all the same ones.
     title : heading.
@@ -26,13 +35,21 @@ def draw(matrices: dict[str, np.ndarray], seeds: int, simulators: list[str], tit
     """
     figure, axes = plt.subplots(1, 3, figsize=(11.5, 4.9), layout="constrained")
     figure.suptitle(title, fontsize=11)
+    mistakes = {stage: np.where(np.eye(len(matrix), dtype=bool), 0, matrix) for stage, matrix in matrices.items()}
+    # One scale for both, or equal counts would have unequal colours.
+    norm = LogNorm(0.7, 1.5 * max(2, *(int(wrong.max()) for wrong in mistakes.values())))
+    size = min(9, 70 / len(matrices["original"]))
     for axis, (stage, matrix) in zip(axes, matrices.items(), strict=False):
         name = STAGES[stage][0]
         if stage == "threshold":
             name = f"{name}, on {' = '.join(simulators)}"
         accuracy = 100 * np.trace(matrix) / matrix.sum()
-        wrong = np.where(np.eye(len(matrix), dtype=bool), 0, matrix)
-        _matrix(axis, wrong, matrix, "Reds" if stage == "threshold" else "Blues")
+        wrong = mistakes[stage]
+        axis.imshow(np.ma.masked_equal(wrong, 0), cmap="Reds" if stage == "threshold" else "Blues", norm=norm)
+        for (row, column), value in np.ndenumerate(matrix):
+            if value:
+                ink = GREY if row == column else "white" if norm(value) > 0.6 else "#222222"
+                axis.text(column, row, f"{value}", ha="center", va="center", fontsize=size, color=ink)
         axis.set_title(
             f"{name}\n{accuracy:.2f}%, {wrong.sum():,} of {matrix.sum():,} wrong",
             **{"fontsize": 9, "color": STAGES[stage][1]},
@@ -44,26 +61,14 @@ def draw(matrices: dict[str, np.ndarray], seeds: int, simulators: list[str], tit
     for (row, column), value in np.ndenumerate(change):
         if value:
             ink = "white" if abs(value) > 0.6 * reach else "#222222"
-            axes[2].text(column, row, f"{value:+d}".replace("-", "−"), ha="center", va="center", fontsize=6, color=ink)
-    gained, lost = int(change[change > 0].sum()), -int(change[change < 0].sum())
-    axes[2].set_title(f"what spiking changes\n{gained:,} more mistakes, {lost:,} fewer", fontsize=9)
+            word = f"{value:+d}".replace("-", "−")
+            axes[2].text(column, row, word, ha="center", va="center", fontsize=size, color=ink)
+    axes[2].set_title(f"spiking − original\n{turns[0]:,} frames become wrong, {turns[1]:,} become right", fontsize=9)
     for axis in axes:
         classes = np.arange(len(change))
         axis.set(xticks=classes, yticks=classes, xlabel="class given", ylabel="true class" if axis is axes[0] else "")
         axis.tick_params(labelsize=7, length=0)
         axis.spines[:].set(visible=True, linewidth=0.5, color=GREY)
-    if seeds > 1:
-        figure.supxlabel(f"sums over {seeds} seeds", fontsize=8, color=GREY)
+    sums = f"sums over {seeds} seeds; " if seeds > 1 else ""
+    figure.supxlabel(f"{sums}blue and red on one logarithmic scale", fontsize=8, color=GREY)
     return figure
-
-
-def _matrix(axis: Axes, wrong: np.ndarray, matrix: np.ndarray, colours: str) -> None:
-    """Show the mistakes in colour and every count as a number; right ones on the diagonal in grey."""
-    top = max(2, int(wrong.max()))
-    axis.imshow(np.ma.masked_equal(wrong, 0), cmap=colours, norm=LogNorm(0.7, top * 1.5))
-    size = 7 if len(matrix) <= 5 else 5.5
-    for (row, column), value in np.ndenumerate(matrix):
-        if value:
-            right = row == column
-            ink = GREY if right else "white" if value > 0.3 * top else "#222222"
-            axis.text(column, row, f"{value}", ha="center", va="center", fontsize=size, color=ink)

@@ -12,7 +12,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from steep.figures.style import GREY, LAYERS, MARKERS, SEQUENTIAL, SHARPNESS, STAGES, plt
+from steep.figures.style import GREY, MARKERS, SEQUENTIAL, SHARPNESS, STAGES, layer_colours, plt, whole_numbers
 
 CURVES = 5
 
@@ -61,7 +61,8 @@ def draw(activations: dict[str, np.ndarray], history: pd.DataFrame, numbers: lis
     accuracy = axes[0, 1]
     accuracy.plot(history["epoch"], history["validation_accuracy"], color=STAGES["sharpened"][1], marker=".")
     accuracy.axhline(history["validation_accuracy"].iloc[0], color=STAGES["original"][1], linestyle=":", linewidth=1.2)
-    accuracy.set(xlabel="epoch of sharpening", ylabel="%", title="Validation accuracy (dotted: original)")
+    accuracy.set(xlabel="epoch of sharpening", ylabel="accuracy in %", title="Validation accuracy (dotted: original)")
+    whole_numbers(accuracy.xaxis)
 
     norm = LogNorm(1e-5, 1)
     colours_of_share = plt.get_cmap(SEQUENTIAL).with_extremes(bad="white")  # white: no activation lies there
@@ -77,6 +78,7 @@ def draw(activations: dict[str, np.ndarray], history: pd.DataFrame, numbers: lis
         )
         left.set_ylim(float(edges[0]), min(float(edges[-1]), 1.25))
         left.set(ylabel="activation", title=f"Layer {numbers[layer]}: distribution of activations")
+        whole_numbers(left.xaxis)
         left.set_xlabel("epoch of sharpening (0: the original network)" if layer == layers - 1 else "")
         figure.colorbar(image, ax=left, label="share", pad=0.01)
         centre, slope = float(activations["centre"][layer]), float(activations["slope"][layer])
@@ -105,11 +107,12 @@ def _progress(axis: Axes, sharpness: np.ndarray, binary: np.ndarray, numbers: li
         Line2D([], [], linestyle="--", color=GREY, label="sharpness" if together else "sharpness, layer by layer"),
         Line2D([], [], color=GREY, label="share of activations at 0 or 1"),
     ]
-    for layer, colour in enumerate(plt.get_cmap(LAYERS)(np.linspace(0, 0.6, layers))):
+    for layer, colour in enumerate(layer_colours(layers)):
         if not together:
             axis.plot(range(epochs), sharpness[:, layer], "--", color=colour)
         style = {"color": colour, "marker": MARKERS[layer % len(MARKERS)], "markersize": 3}
         handles += axis.plot(range(epochs), binary[:, layer], label=f"layer {numbers[layer]}", **style)
+    whole_numbers(axis.xaxis)
     axis.set(ylim=(-0.03, 1.05), ylabel="fraction", xlim=(-0.5, epochs - 0.5))
     axis.set_title("Sharpness, and how binary the activations are")
     # Below the curves, which are everywhere where layers sharpen one after the other.

@@ -3,22 +3,25 @@
 Feature maps are shown unit by unit, in the colour of how often a unit fires; units that never fire (dead) or always
 fire (saturated), over all frames, stand out. A map is dead where all its units are dead, saturated where all its units
 are saturated; such maps are framed and hatched too, for print without colour. Layers without maps are shown as their
-units in order of activity.
+units in order of activity. Dead units lie at 0 there and saturated ones at 1, in the same colours.
 """
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from steep.figures.style import BLUE, GREY, ORANGE, SEQUENTIAL, SPIKE, VERMILION, as_grid, layer_name, plt
+from steep.figures.style import BLUE, GREY, SPIKE, VERMILION, as_grid, layer_name, plt, whole_numbers
 
-DEAD, SATURATED, GAP = VERMILION, ORANGE, 2.0
-# What a dead or saturated map, and such a unit of a layer without maps, is drawn with besides its colour.
+# Blues for how often, so that both extremes stand out from every shade, for the colour-blind too; most units fire
+# seldom, so the scale is that of the square root.
+RATES, SCALE = "Blues", PowerNorm(0.5, 0, 1)
+DEAD, SATURATED, GAP = VERMILION, "#F0E442", 2.0
+# What a dead or saturated map is drawn with besides its colour.
 MARKED_MAP = {DEAD: {"hatch": "xxxx", "linestyle": "-"}, SATURATED: {"hatch": "----", "linestyle": ":"}}
-MARKED_UNIT = {DEAD: "x", SATURATED: "^"}
 
 
 def draw(activity: dict[str, np.ndarray], title: str) -> Figure:
@@ -37,7 +40,8 @@ def draw(activity: dict[str, np.ndarray], title: str) -> Figure:
         figsize=(2.6 * last + 1.6, 5.6),
         **{"layout": "constrained", "squeeze": False, "height_ratios": [1.6, 1]},
     )
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(f"{title}, first seed", fontsize=11)
+    image = None
     for number in range(1, last + 1):
         counts = activity[f"unit_spikes{number}"]
         shape = tuple(int(side) for side in activity[f"shape{number}"])
@@ -51,18 +55,21 @@ def draw(activity: dict[str, np.ndarray], title: str) -> Figure:
                 fontsize=9,
             )
         else:
-            image = _units(above, counts / frames)
-            above.set_title(f"{layer_name(number, last)}: {shape[0]} units", fontsize=9)
+            _units(above, counts / frames)
+            above.set_title(f"{layer_name(number, last)}: {shape[0]:,} units", fontsize=9)
         never, always = int((counts == 0).sum()), int((counts == frames).sum())
         below.hist(counts / frames, np.linspace(0, 1, 21), color=BLUE)
         below.set_xlabel("fires on this part of the frames", fontsize=8)
         below.set_xlim(0, 1)
+        whole_numbers(below.yaxis, 5)
         below.set_title(f"{never:,} dead, {always:,} saturated of {len(counts):,} units", fontsize=8)
         below.tick_params(labelsize=7)
     axes[1, 0].set_ylabel("units")
-    figure.colorbar(image, ax=axes, label="fires on this part of the frames", pad=0.01, shrink=0.6)
-    maps = any(len(activity[f"shape{number}"]) == 3 for number in range(1, last + 1))
-    figure.legend(handles=_key(maps), fontsize=8, loc="outside lower center", ncols=2)
+    if image is not None:
+        figure.colorbar(
+            image, ax=axes, label="fires on this part of the frames (square-root scale)", pad=0.01, shrink=0.6
+        )
+    figure.legend(handles=_key(image is not None), fontsize=8, loc="outside lower center", ncols=2)
     return figure
 
 
@@ -88,7 +95,7 @@ def _key(maps: bool) -> list[Artist]:
         (DEAD, "dead unit: never fires", "dead map: none of its units ever fires"),
         (SATURATED, "saturated unit: always fires", "saturated map: all its units always fire"),
     ):
-        style = {"marker": MARKED_UNIT[colour], "linestyle": "none", "markersize": 5}
+        style = {"marker": "s", "linestyle": "none", "markersize": 6, "markeredgecolor": GREY, "markeredgewidth": 0.4}
         handles.append(Line2D([], [], color=colour, label=unit, **style))
         if maps:
             handles.append(Patch(facecolor=colour, edgecolor=SPIKE, label=whole, **MARKED_MAP[colour]))
@@ -97,7 +104,7 @@ def _key(maps: bool) -> list[Artist]:
 
 def coloured(rate: np.ndarray) -> np.ndarray:
     """Return RGBA of how often units fire, dead and saturated ones in colours of their own, gaps white."""
-    colours = plt.get_cmap(SEQUENTIAL)(rate)
+    colours = plt.get_cmap(RATES)(SCALE(rate.clip(0, 1)))
     for value, colour in ((0.0, DEAD), (1.0, SATURATED)):
         colours[rate == value] = plt.matplotlib.colors.to_rgba(colour)
     colours[rate == GAP] = 1.0
@@ -115,20 +122,21 @@ def _maps(axis: Axes, rate: np.ndarray, shape: tuple[int, ...], marked: dict[str
             top, left = np.argwhere(place == number)[0]
             corner = (left - 0.5, top - 0.5)
             axis.add_patch(Rectangle(corner, width, height, facecolor="none", edgecolor=SPIKE, **MARKED_MAP[colour]))
-    return plt.cm.ScalarMappable(plt.Normalize(0, 1), SEQUENTIAL)
+    return plt.cm.ScalarMappable(SCALE, RATES)
 
 
-def _units(axis: Axes, rate: np.ndarray) -> plt.cm.ScalarMappable:
+def _units(axis: Axes, rate: np.ndarray) -> None:
     """Show units in order of activity."""
     order = np.sort(rate)[::-1]
     at = np.arange(len(order))
     axis.fill_between(at, order, step="mid", color=BLUE, alpha=0.25, linewidth=0)
     style = {"clip_on": False, "zorder": 3, "rasterized": len(order) > 200}
     between = (order > 0) & (order < 1)
-    axis.scatter(at[between], order[between], s=9, c=coloured(order[between]), linewidths=0, **style)
+    axis.scatter(at[between], order[between], s=9, color=BLUE, linewidths=0, **style)
+    edge = {"edgecolors": GREY, "linewidths": 0.4 if len(order) <= 200 else 0}
     for value, colour in ((0.0, DEAD), (1.0, SATURATED)):
-        axis.scatter(at[order == value], order[order == value], s=12, c=colour, marker=MARKED_UNIT[colour], **style)
+        axis.scatter(at[order == value], order[order == value], s=16, c=colour, marker="s", **edge, **style)
     axis.set(xlabel="units, most active first", ylim=(0, 1), xlim=(-0.5, len(order) - 0.5))
     axis.set_ylabel("part of the frames", fontsize=8, color=GREY)
+    whole_numbers(axis.xaxis, 5)
     axis.tick_params(labelsize=7)
-    return plt.cm.ScalarMappable(plt.Normalize(0, 1), SEQUENTIAL)

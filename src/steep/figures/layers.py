@@ -6,7 +6,7 @@ One row per frame, one column per layer; each spike is a dark pixel, feature map
 import numpy as np
 from matplotlib.figure import Figure
 
-from steep.figures.style import GREY, ORANGE, STAGES, as_grid, layer_name, picture, plt
+from steep.figures.style import GREY, SPIKE, STAGES, as_grid, layer_name, picture, plt, whole_numbers
 
 GAP = 0.15  # shade of gaps between feature maps
 
@@ -80,9 +80,11 @@ def _potentials(axis: plt.Axes, potential: np.ndarray, label: int, lowest: bool)
     colours = np.where(classes == potential.argmax(), STAGES["threshold"][1], "#BBBBBB")
     axis.bar(classes, potential, color=colours, width=0.8)
     fired = potential > 0
-    axis.plot(classes[fired], np.full(fired.sum(), potential.max() * 1.15), "o", color=ORANGE, markersize=4)
+    axis.plot(classes[fired], np.full(fired.sum(), potential.max() * 1.15), "o", color=SPIKE, markersize=4)
     axis.axhline(0, color=GREY, linewidth=0.6)
-    axis.set(xticks=classes if len(classes) <= 10 else [], yticks=[])
-    axis.tick_params(labelsize=7, length=0)
+    axis.set(xticks=classes if len(classes) <= 10 else [])
+    whole_numbers(axis.yaxis, 4)
+    axis.tick_params(axis="x", labelsize=7, length=0)
+    axis.tick_params(axis="y", labelsize=6, length=2)
     if lowest:
         axis.set_xlabel("class", fontsize=7)

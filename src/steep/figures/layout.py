@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from steep.figures.style import GREY, ORANGE, PALETTE, plt
+from steep.figures.style import GREY, ORANGE, OUTPUT, SPIKE, layer_colours, layer_name, plt
 from steep.stpu.layout import Layout
 
 ROWS = 32
@@ -34,7 +34,7 @@ def _neuron(axis: Any, slots: int, used: int, assumed: bool) -> None:
     axis.set(xlim=(-0.5, slots + 4.5), ylim=(-2.2, 4), title="One LIF neuron and its temporal buffer")
     axis.axis("off")
     for slot in range(slots):
-        colour = PALETTE[0] if slot < used else "white"
+        colour = ORANGE if slot < used else "white"
         axis.add_patch(Rectangle((slot, 0), 0.9, 0.9, facecolor=colour, edgecolor=GREY, linewidth=0.8))
     axis.text(0.45, -0.5, "now", ha="center", fontsize=8)
     if used > 1:
@@ -58,14 +58,11 @@ def _unit(axis: Any, layout: Layout, neurons: int, assumed: bool) -> None:
     for population in range(len(layout.depth)):
         members = layout.neurons(population)
         grid[members] = population
-        role = (
-            "input" if population == 0 else "output" if population == len(layout.depth) - 1 else f"layer {population}"
-        )
-        labels.append(f"{role}: {len(members)}")
+        labels.append(f"{layer_name(population, len(layout.depth) - 1)}: {len(members)}")
     if layout.clock is not None:
         grid[layout.clock] = len(layout.depth)
         labels.append("clock: 1")
-    colours = [*PALETTE, *PALETTE][: len(labels)]
+    colours = [GREY, *layer_colours(len(layout.depth) - 2), OUTPUT, SPIKE][: len(labels)]
     picture = np.ones((columns * ROWS, 3))
     for index, colour in enumerate(colours):
         picture[grid == index] = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from steep.figures.style import GREY, MARKERS, PALETTE, plt, with_interval
+from steep.figures.style import GREY, MARKERS, PALETTE, error_bars, plt, with_interval
 
 
 def draw(studies: pd.DataFrame, title: str) -> Figure:
@@ -21,8 +21,8 @@ def draw(studies: pd.DataFrame, title: str) -> Figure:
     for (leak, group), colour, marker in zip(rows.groupby("leak", sort=True), PALETTE, MARKERS, strict=False):
         spacing, mean, half = with_interval(group, "spacing")
         style = {"color": colour, "marker": marker, "capsize": 3, "markersize": 5}
-        left.errorbar(spacing, mean, half, label=f"leak {leak:g}", **style)
-        right.errorbar((1 - leak) ** spacing, mean, half, linestyle="", label=f"leak {leak:g}", **style)
+        left.errorbar(spacing, mean, error_bars(mean, half), label=f"leak {leak:g}", **style)
+        right.errorbar((1 - leak) ** spacing, mean, error_bars(mean, half), linestyle="", **style)
     left.set(
         xlabel="steps from one frame to the next",
         ylabel="validation accuracy, %",

@@ -7,13 +7,15 @@ what is left is the difference of the thresholds. The sum is exact, for weights 
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from steep.figures.layers import show_input
-from steep.figures.style import BLUE, GREY, VERMILION, as_grid, picture, plt
+from steep.figures.style import GREEN, GREY, PURPLE, as_grid, picture, plt
 from steep.threshold.network import DenseLayer, ThresholdNetwork
 
-GIVEN, TRUE = VERMILION, BLUE
+GIVEN, TRUE = PURPLE, GREEN  # not the colours of spiking and original
+SIDES = LinearSegmentedColormap.from_list("sides", [TRUE, "#F7F7F7", GIVEN]).with_extremes(bad="#DDDDDD")
 MOST = 4
 STRONGEST = 60
 
@@ -46,8 +48,8 @@ def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, title: str)
         return figure
     figure, axes = plt.subplots(
         *(len(wrong), 4),
-        figsize=(11, 1.9 * len(wrong) + 0.9),
-        **{"layout": "constrained", "squeeze": False, "width_ratios": [1, 1.2, 1.2, 2.2]},
+        figsize=(11.5, 2.05 * len(wrong) + 0.9),
+        **{"layout": "constrained", "squeeze": False, "width_ratios": [1, 1.2, 1.35, 2.2]},
     )
     figure.suptitle(title, fontsize=11)
     for row, frame in zip(axes, wrong, strict=True):
@@ -61,6 +63,7 @@ def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, title: str)
         row[1].bar(classes, potential, color=colours)
         row[1].axhline(0, color=GREY, linewidth=0.6)
         row[1].set(xticks=classes)
+        row[1].set_ylabel("potential", fontsize=7)
         row[1].tick_params(labelsize=7)
         hidden = examples[f"layer{len(network.layers) - 1}"][frame] if len(network.layers) > 1 else None
         if hidden is None:
@@ -68,10 +71,11 @@ def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, title: str)
         added, rest = contributions(network, hidden.astype(np.float64), given, true)
         _where(row[2], added, shape)
         _strongest(row[3], added, rest, given, true)
+    axes[-1, 1].set_xlabel("class", fontsize=8)
     axes[0, 0].set_title("frame", fontsize=9)
-    axes[0, 1].set_title("potentials by class", fontsize=9)
+    axes[0, 1].set_title("potentials by class\n(purple: given, green: true)", fontsize=9)
     axes[0, 2].set_title("last hidden layer: for whom\neach spike spoke", fontsize=9)
-    axes[0, 3].set_title("the strongest spikes: weight to the class given\nminus weight to the true one", fontsize=9)
+    axes[0, 3].set_title("the strongest spikes, one bar each", fontsize=9)
     return figure
 
 
@@ -79,8 +83,9 @@ def _where(axis: Axes, added: np.ndarray, shape: tuple[int, ...]) -> None:
     """Show the units of the last hidden layer in place, coloured by the class they spoke for."""
     reach = max(1.0, float(np.abs(added).max()))
     grid = as_grid(added, shape, np.nan)
-    colours = plt.get_cmap("RdBu_r").with_extremes(bad="#DDDDDD")
-    picture(axis, np.ma.masked_invalid(grid), cmap=colours, vmin=-reach, vmax=reach)
+    picture(axis, np.ma.masked_invalid(grid), cmap=SIDES, vmin=-reach, vmax=reach)
+    bar = axis.figure.colorbar(axis.images[0], ax=axis, pad=0.02, shrink=0.9)
+    bar.ax.tick_params(labelsize=6)
 
 
 def _strongest(axis: Axes, added: np.ndarray, rest: float, given: int, true: int) -> None:
@@ -91,11 +96,12 @@ def _strongest(axis: Axes, added: np.ndarray, rest: float, given: int, true: int
     axis.bar(np.arange(len(shown)), shown, color=np.where(shown > 0, GIVEN, TRUE), width=0.9)
     axis.axhline(0, color=GREY, linewidth=0.6)
     axis.set(xticks=[], xlim=(-0.8, max(len(shown), 10) - 0.2))
+    axis.set_ylabel(f"weight to {given} − to {true}", fontsize=7)
     axis.tick_params(labelsize=7)
     gains, losses = added[added > 0].sum(), added[added < 0].sum()
-    beyond = f", {len(order) - len(shown)} weaker ones not shown" if len(order) > len(shown) else ""
+    beyond = f"; {len(order) - len(shown)} weaker ones not shown" if len(order) > len(shown) else ""
     axis.set_xlabel(
-        f"for {given}: {gains:+.0f}, for {true}: {losses:+.0f}, thresholds {rest:+.0f}, "
-        f"in all {gains + losses + rest:+.0f}{beyond}".replace("-", "−"),
+        f"spikes, strongest first{beyond}\nfor {given}: {gains:+.0f}, for {true}: {losses:+.0f}, "
+        f"thresholds {rest:+.0f}, in all {gains + losses + rest:+.0f}".replace("-", "−"),
         fontsize=7,
     )

@@ -4,8 +4,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.path import Path
+from matplotlib.patheffects import withStroke
 
 from steep.figures.style import GREY, STAGES, TALK, plt
+
+# An arrow's head as a marker, whose tip is at its place, by the way it points.
+HEADS = {way: Path([(0, 0), (-way, 0.6), (-way, -0.6), (0, 0)], closed=True) for way in (-1, 1)}
 
 
 def draw(overview: pd.DataFrame, evaluation: str) -> Figure:
@@ -46,20 +51,32 @@ def draw(overview: pd.DataFrame, evaluation: str) -> Figure:
         axis.set_xlim(right=100.5)  # an interval over few seeds may reach beyond what an accuracy can be
     for y in range(len(overview) - 1):
         axis.axhline(y + 0.5, color=GREY, linewidth=0.4, alpha=0.4)
+    head = {"marker": HEADS[-1], "markersize": 12, "linestyle": ""}
     handles = [
         Line2D([], [], color=STAGES["original"][1], marker="o", linestyle="", label="ours: original"),
-        Line2D([], [], color=STAGES["threshold"][1], marker="D", linestyle="", label="ours: spiking"),
+        Line2D([], [], color=STAGES["threshold"][1], label="ours: spiking (tip)", **head),
     ]
-    if overview["talk_original"].notna().any():
-        handles.insert(0, Line2D([], [], color=TALK, marker="D", linestyle="", label="talk: spiking"))
+    of_the_talk = overview["talk_original"].notna()
+    if of_the_talk.any():
+        handles.insert(0, Line2D([], [], color=TALK, label="talk: spiking (tip)", **head))
         handles.insert(0, Line2D([], [], color=TALK, marker="o", linestyle="", label="talk: original"))
+    if (of_the_talk & overview["generated"]).any():
+        hollow = {"marker": "o", "markerfacecolor": "white", "linestyle": ""}
+        handles.append(Line2D([], [], color=TALK, label="open: the talk's data are not ours", **hollow))
     figure.legend(handles=handles, fontsize=8, loc="outside upper center", ncols=len(handles))
     return figure
 
 
 def _arrow(axis: plt.Axes, y: float, start: float, end: float, from_: str, to: str, hollow: bool = False) -> None:
-    """Draw a circle, a diamond and the way between them."""
-    axis.plot([start, end], [y, y], color=to, linewidth=1.2, alpha=0.7, zorder=1)
+    """Draw a circle, and from it an arrow whose tip lies at the end.
+
+    The head is of one size however near the two lie, with a white margin where it covers the circle.
+    """
     fill = {"markerfacecolor": "white"} if hollow else {}
-    axis.plot(start, y, "o", color=from_, markersize=7, zorder=3, **fill)
-    axis.plot(end, y, "D", color=to, markersize=6, zorder=3, **fill)
+    axis.plot(start, y, "o", color=from_, markersize=8, zorder=3, **fill)
+    if start == end:
+        axis.annotate("and spiking", (start, y), (7, 0), textcoords="offset points", va="center", fontsize=7)
+        return
+    axis.plot([start, end], [y, y], color=to, linewidth=1.5, zorder=1)
+    head = {"marker": HEADS[1 if end > start else -1], "markersize": 12, "markeredgewidth": 0.8}
+    axis.plot(end, y, color=to, zorder=4, path_effects=[withStroke(linewidth=2.5, foreground="white")], **head, **fill)

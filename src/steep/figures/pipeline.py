@@ -17,6 +17,7 @@ from steep.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, as
 from steep.trace import as_text
 
 SECONDS = 1.1  # a step stays on the screen
+FULL = 3  # at least so many steps every layer is at work
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE)
 SIDE, GAP, TOP, LEFT = 130, 34, 92, 20
 FONT = "font-family='DejaVu Sans,Arial,sans-serif'"
@@ -44,7 +45,7 @@ def draw(examples: dict[str, np.ndarray], shapes: list[tuple[int, ...]], title: 
     Parameters
     ----------
     examples : `steep.analysis.activity.choose_examples`; the frames classified rightly are run, in that order, or
-        all where none is.
+        all where none is; few frames come round again, until every layer has had one of its own at the same time.
     shapes : of the input and of every layer.
     title : heading.
     trace : what it was made from, for the metadata.
@@ -52,6 +53,7 @@ def draw(examples: dict[str, np.ndarray], shapes: list[tuple[int, ...]], title: 
     """
     chosen, heading = choose(examples, title)
     last = len(shapes) - 1
+    chosen = np.resize(chosen, max(len(chosen), last + FULL))
     steps = len(chosen) + last
     width, height = LEFT * 2 + (last + 1) * SIDE + last * GAP, TOP + SIDE + 96
     parts = [
@@ -72,7 +74,7 @@ def draw(examples: dict[str, np.ndarray], shapes: list[tuple[int, ...]], title: 
             y = TOP + SIDE / 2
             parts.append(f"<path d='M{x + SIDE + 6} {y} h{GAP - 16} m-6 -5 l8 5 l-8 5' fill='none' stroke='{GREY}'/>")
     for step in range(steps):
-        kind = "step still" if step == min(last, len(chosen) - 1) else "step"
+        kind = "step still" if step == last else "step"
         shown = [f"<g class='{kind}' style='--n:{step}'>"]
         for number, shape in enumerate(shapes):
             if 0 <= step - number < len(chosen):
@@ -113,7 +115,9 @@ def _layer(
     colour = COLOURS[entered % len(COLOURS)]
     x = LEFT + number * (SIDE + GAP)
     if number == 0:
-        value = examples["values"][frame].astype(np.float64) / float(examples["full_scale"])
+        # Of currents the largest value has the full colour: a spectrum may be faint throughout.
+        value = examples["values"][frame].astype(np.float64)
+        value /= max(float(value.max()), 1.0)
         # A spectrum is shown as its bands, row by row.
         image = as_grid(value.reshape(-1), (value.size,), np.nan) if value.shape[1] == 1 else value.mean(0)
     elif number == last:

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from steep.figures.style import BLUE, GREY, MARKERS, PALETTE, plt, with_interval
+from steep.figures.style import BLUE, GREY, MARKERS, PALETTE, error_bars, plt, with_interval
 
 KINDS = {"drop": "spikes lost", "insert": "spikes inserted", "jitter": "spikes a step late"}
 
@@ -27,13 +27,14 @@ def draw(studies: pd.DataFrame, bits: pd.DataFrame, title: str) -> Figure:
         rate, mean, half = with_interval(
             faults[(faults[others] == 0).all(axis=1)].drop_duplicates(["seed", kind]), kind
         )
-        left.errorbar(rate, mean, half, color=colour, marker=marker, capsize=3, markersize=5, label=name)
+        style = {"color": colour, "marker": marker, "capsize": 3, "markersize": 5}
+        left.errorbar(rate, mean, error_bars(mean, half), label=name, **style)
     left.set_xscale("symlog", linthresh=smallest)
     left.set_xlim(left=0)
     left.set(xlabel="probability", ylabel="validation accuracy, %")
     left.legend(fontsize=8)
     count, mean, half = with_interval(bits[bits["changed"] == "all"], "bits")
-    right.errorbar(count, mean, half, color=BLUE, marker="o", capsize=3, markersize=5)
+    right.errorbar(count, mean, error_bars(mean, half), color=BLUE, marker="o", capsize=3, markersize=5)
     right.set(xlabel="bits of a weight", ylabel="validation accuracy, %", xticks=count)
     for axis in (left, right):
         axis.grid(axis="y", color=GREY, alpha=0.2)

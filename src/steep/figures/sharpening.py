@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from steep.analysis.statistics import interval
-from steep.figures.style import GREY, STAGES, plt
+from steep.figures.style import GREY, STAGES, plt, whole_numbers
 
 
 def draw(sharpened: pd.DataFrame, continued: pd.DataFrame, title: str) -> Figure:
@@ -38,6 +38,7 @@ def draw(sharpened: pd.DataFrame, continued: pd.DataFrame, title: str) -> Figure
     schedule = sharpened.groupby("epoch")["sharpness"].mean()
     below.plot(schedule.index, schedule, color=GREY, marker=".")
     below.set(ylabel="sharpness", xlabel="epoch of sharpening (grey: units are steps)", ylim=(-0.05, 1.1))
+    whole_numbers(below.xaxis)
     return figure
 
 

@@ -12,8 +12,10 @@ import pandas as pd
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
+from matplotlib.axis import Axis
+from matplotlib.colors import ListedColormap, to_hex
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from steep.analysis.statistics import interval
 from steep.files import atomic
@@ -35,8 +37,9 @@ TALK = "#000000"
 SPIKE, SILENCE = "#222222", "#FFFFFF"
 # Sharpness from gentle to step, from light to dark.
 SHARPNESS = "cividis_r"
-# Layers beside each other in one plot, from dark to light; markers tell them apart too.
-LAYERS = "Purples_r"
+# Hidden layers beside each other in one plot, from dark to light, and the output: none has a stage's colour. Markers
+# tell them apart too.
+LAYERS, OUTPUT = "RdPu_r", "#56B4E9"
 
 plt.rcParams.update(
     {
@@ -52,6 +55,16 @@ plt.rcParams.update(
 )
 
 
+def layer_colours(hidden: int) -> list[str]:
+    """Return the colours of that many hidden layers, the first one darkest."""
+    return [to_hex(colour) for colour in plt.get_cmap(LAYERS)(np.linspace(0.1, 0.65, hidden))]
+
+
+def whole_numbers(axis: Axis, most: int = 9) -> None:
+    """Put at most about so many ticks on an axis, none at fractions."""
+    axis.set_major_locator(MaxNLocator(most, integer=True, steps=[1, 2, 5, 10]))
+
+
 def with_interval(rows: pd.DataFrame, by: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the values of column `by`, the mean accuracy over seeds at each, and the half-width of its 95%
     interval."""
@@ -59,6 +72,12 @@ def with_interval(rows: pd.DataFrame, by: str) -> tuple[np.ndarray, np.ndarray, 
     measured = [interval(values.to_numpy()) for _, values in groups]
     mean, half = np.array(measured).T
     return np.array(list(groups.groups)), mean, half
+
+
+def error_bars(mean: np.ndarray, half: np.ndarray) -> np.ndarray:
+    """Return how far error bars reach below and above mean accuracies in %, float64 (2, n): the half-width of the
+    interval, but never past what an accuracy can be."""
+    return np.stack([np.minimum(half, mean), np.minimum(half, 100 - mean)])
 
 
 def picture(axis: Axes, image: np.ndarray, title: str = "", **style: Any) -> None:
