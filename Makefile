@@ -44,7 +44,7 @@ demo: $(READY) ## the whole study on data that need no download, in minutes; end
 	@echo "The report of the demo study: $(abspath results/demo/report.html)"
 
 test: $(READY) ## pass the tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadgroup
 
 reproduce: $(READY) ## the paper study, the same as `snakemake --cores all`; another one with STUDY=...
 	snakemake --cores $(CORES) --configfile config/$(STUDY).yaml
