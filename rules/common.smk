@@ -148,6 +148,16 @@ def study_category(wildcards):
     return "STPU" if wildcards.study == "stpu" else "Method"
 
 
+def study_labels(which):
+    """Function that returns the labels of a study's table in the report."""
+    names = {
+        "stpu": "Accuracy against leak, spacing and faults",
+        "bits": "Accuracy against bits of the weights",
+        "margins": "Units near their thresholds, seed by seed",
+    }
+    return lambda wildcards: {"result": names[wildcards.study], "which": which}
+
+
 def few_filters(key):
     """Whether the experiment's network begins with a convolution of at most three filters, which fit in one picture."""
     first = config["networks"][config["experiments"][key]["network"]]["layers"][0]
@@ -195,11 +205,6 @@ def weighted_layers(wildcards):
     return as_json([number for number, kind in enumerate(kinds, 1) if kind != "maxpool"])
 
 
-def confusion_category(wildcards):
-    """The report's category of spiking beside non-spiking: the STPU's where it ran the network."""
-    return "STPU" if "stpu" in experiment(wildcards)["backends"] else "Results"
-
-
 def pages():
     """The pages of all tables but of the traces, which speak of the others."""
     return [RESULTS / f"tables/{name}.html" for name in tables()]
@@ -223,12 +228,16 @@ def seeds_of_experiments():
 
 
 def ways_of_sharpening():
-    """Shape and surrogate slope of the sharpening recipes in use, each pair once, by the recipes' names."""
-    ways = {}
+    """Shape and surrogate slope of the sharpening in use, each pair once, by the titles of the networks sharpened so; by
+    the recipes' names where a network is sharpened in several ways."""
+    networks, recipes = {}, {}
     for entry in config["experiments"].values():
         sharpening = config["recipes"][entry["recipe"]]["sharpening"]
-        ways.setdefault((sharpening["shape"], sharpening["surrogate_slope"]), []).append(entry["recipe"])
-    return {", ".join(dict.fromkeys(names)): way for way, names in ways.items()}
+        way = (sharpening["shape"], sharpening["surrogate_slope"])
+        networks.setdefault(way, set()).add(config["networks"][entry["network"]]["title"])
+        recipes.setdefault(way, set()).add(entry["recipe"])
+    alike = sum(map(len, networks.values())) > len(set().union(*networks.values()))
+    return {", ".join(sorted(names)): way for way, names in (recipes if alike else networks).items()}
 
 
 def stpu_results():

@@ -34,13 +34,13 @@ rule tabulate_stpu:
             RESULTS / "tables/stpu.csv",
             caption="../report/stpu.rst",
             category="STPU",
-            labels={"table": "Networks on the STPU", "format": "csv"},
+            labels={"result": "Networks on the STPU", "which": "CSV"},
         ),
         html=report(
             RESULTS / "tables/stpu.html",
             caption="../report/stpu.rst",
             category="STPU",
-            labels={"table": "Networks on the STPU", "format": "HTML"},
+            labels={"result": "Networks on the STPU", "which": "table"},
         ),
     log:
         LOGS / "tabulate_stpu.log",
@@ -66,7 +66,7 @@ rule plot_responses:
             RESULTS / "figures/responses.svg",
             caption="../report/responses.rst",
             category="STPU",
-            labels={"figure": "Synaptic responses made of delays"},
+            labels={"result": "Synaptic responses made of delays"},
         ),
     log:
         LOGS / "plot_responses.log",
@@ -92,7 +92,7 @@ rule plot_leak:
             RESULTS / "figures/leak-{experiment}.svg",
             caption="../report/leak.rst",
             category="STPU",
-            labels={"figure": "Leak and frame spacing", "experiment": "{experiment}"},
+            labels={"result": "Leak and frame spacing", "which": "{experiment}"},
         ),
     log:
         LOGS / "{experiment}/plot_leak.log",
@@ -120,7 +120,7 @@ rule plot_robustness:
             RESULTS / "figures/robustness-{experiment}.svg",
             caption="../report/robustness.rst",
             category="STPU",
-            labels={"figure": "Faults, and bits of weights", "experiment": "{experiment}"},
+            labels={"result": "Faults, and bits of weights", "which": "{experiment}"},
         ),
     log:
         LOGS / "{experiment}/plot_robustness.log",
@@ -147,7 +147,7 @@ rule plot_layout:
             RESULTS / "figures/layout-{experiment}.svg",
             caption="../report/layout.rst",
             category="STPU",
-            labels={"figure": "A network laid on the STPU", "experiment": "{experiment}"},
+            labels={"result": "A network laid on the STPU", "which": "{experiment}"},
         ),
     log:
         LOGS / "{experiment}/plot_layout.log",

@@ -23,7 +23,8 @@ const wait=ms=>new Promise(done=>setTimeout(done,ms));
 const note=name=>window.__seen.pages.push({name,wide:document.documentElement.scrollWidth,
   text:document.body.innerText.length,images:[...document.images].filter(i=>i.complete&&!i.naturalWidth).length});
 (async()=>{await wait(800);note('landing');
-  const top=document.querySelector('h1');window.__seen.top=top?top.getBoundingClientRect().top:null;
+  const top=document.querySelector('h1');const box=top&&top.getBoundingClientRect();
+  window.__seen.corner=box&&[box.left,box.top];
   window.__seen.landing=document.body.innerText;
   for(const name of CLICKS){const found=[...document.querySelectorAll('a,button')].find(e=>e.innerText.trim()===name);
     if(!found){window.__seen.errors.push('no entry '+name);continue;}
@@ -40,12 +41,12 @@ const note=name=>window.__seen.pages.push({name,wide:document.documentElement.sc
 
 @dataclass(frozen=True)
 class Visit:
-    """What Chromium saw: `errors`, `pages` visited (name, width, length of text, broken images), `top` of the heading
-    in the window, `landing` text, and every address asked for beyond the file itself."""
+    """What Chromium saw: `errors`, `pages` visited (name, width, length of text, broken images), `corner` of the
+    heading in the window (left, top), `landing` text, and every address asked for beyond the file itself."""
 
     errors: list[str]
     pages: list[dict]
-    top: float | None
+    corner: tuple[float, float] | None
     landing: str
     asked: list[str]
 
@@ -66,4 +67,4 @@ def visit(page: Path, folder: Path, size: tuple[int, int], clicks: list[str]) ->
     found = re.search(r'<pre id="seen">(.*?)</pre>', done.stdout, re.DOTALL)
     assert found, done.stderr[-2000:]
     seen = json.loads(html.unescape(found.group(1)))
-    return Visit(seen["errors"], seen["pages"], seen["top"], seen["landing"], seen["asked"])
+    return Visit(seen["errors"], seen["pages"], seen["corner"], seen["landing"], seen["asked"])

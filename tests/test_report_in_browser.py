@@ -13,7 +13,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: install chromium to have the report looked at"),
 ]
 CATEGORIES = ["Results", "Method", "Spiking activity", "STPU", "Cost", "Provenance"]
-WINDOWS = [(900, 600), (1920, 1080)]
+WINDOWS = [(420, 800), (1920, 1080)]
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +48,13 @@ def test_every_category_opens(report: tuple[Visit, int]) -> None:
 
 def test_the_landing_page_begins_with_question_and_answer(report: tuple[Visit, int], study: Path) -> None:
     seen, _ = report
-    assert seen.top is not None and seen.top >= 0  # the heading is not cut off
+    assert seen.corner is not None and min(seen.corner) >= 0  # the heading is not cut off
     tables = study / "results" / "test" / "tables"
     answer = re.sub(r"\s+", " ", (tables / "answer.txt").read_text()).strip()
     landing = re.sub(r"\s+", " ", seen.landing)
     assert "----" not in landing  # a heading that lost the line above it
     assert landing.index("without losing accuracy?") < landing.index(answer) < landing.index("Why to believe it")
+    assert "no number here says anything" in landing and "# commit" in landing
     for value in pd.read_csv(tables / "verdicts-view.csv")["Spiking: ours"]:
         assert re.sub(r"\s+", " ", value) in landing
 
@@ -67,4 +68,7 @@ def test_nothing_is_wider_than_the_window(report: tuple[Visit, int]) -> None:
 def test_the_summary(study: Path, tmp_path: Path, window: tuple[int, int]) -> None:
     seen = visit(study / "results" / "test" / "summary.html", tmp_path, window, [])
     assert (seen.errors, seen.asked) == ([], [])
+    assert "Networks & data are" in seen.landing and "# commit" in seen.landing
+    plain = (study / "results" / "test" / "summary.md").read_text()
+    assert "- Networks & data are" in plain and "# commit" in plain
     assert seen.pages[0]["wide"] <= window[0] and seen.pages[0]["images"] == 0

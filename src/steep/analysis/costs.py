@@ -47,7 +47,8 @@ def cost_table(files: list[Path]) -> pd.DataFrame:
 
 COSTS_NOTE = (
     "From Snakemake's benchmarks of the jobs that made these results. Jobs run side by side, so wall times do not add "
-    "up to the study's own. CPU time and memory are sampled and therefore only given for jobs of 5 seconds and more."
+    "up to the study's own, and on a machine with other work they include waiting. Exports, tables and figures are not "
+    "counted. CPU time and memory are sampled and therefore only given for jobs of 5 seconds and more."
 )
 
 
@@ -60,5 +61,7 @@ def cost_view(table: pd.DataFrame) -> pd.DataFrame:
         "longest_s": "Longest job (s)",
         "cpu_s": "CPU, all jobs (s)",
     }
+    whole = {"rule": "all", **table[["jobs", "wall_s", "cpu_s"]].sum(), **table[["longest_s", "largest_MiB"]].max()}
+    table = pd.concat([table, pd.DataFrame([whole]).astype({"jobs": int}).round(1)])
     view = table.rename(columns=names | {"largest_MiB": "Largest memory (MiB)"})
     return view.astype(object).where(view.notna(), "–")

@@ -23,6 +23,12 @@ def _git(*arguments: str) -> str:
         return ""
 
 
+def origin() -> str:
+    """Return the public address that this checkout was cloned from, empty where there is none."""
+    address = _git("remote", "get-url", "origin")
+    return address if address.startswith("https://") else ""
+
+
 def _processor() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():

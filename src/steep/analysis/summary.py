@@ -19,9 +19,10 @@ from steep.trace import read_trace, sentence
 SHIPPED = Path(__file__).parents[3] / "config"
 # Headings, and the figures under them by the beginning of their file's name.
 CHAPTERS = {
+    "Results": ("confusion",),
     "Method": ("transfer", "sigmoid", "conversion", "convergence", "sharpening", "bits"),
     "Spiking activity": ("pipeline", "layers", "aggregate", "feature-maps", "mistakes", "activity"),
-    "STPU": ("confusion", "layout", "responses", "leak", "robustness"),
+    "STPU": ("layout", "responses", "leak", "robustness"),
     "Cost": ("energy", "benchmark"),
 }
 CAPTIONS = {
@@ -80,6 +81,8 @@ def text(config: dict[str, Any], material: dict[str, Path], folder: Path) -> str
         pd.read_csv(material[f"{name}-view.csv"], dtype=str, keep_default_na=False) for name in ("verdicts", "talk")
     )
 
+    remarks = config.get("remarks", [])
+
     def link(path: Path) -> str:
         return Path(os.path.relpath(path, folder)).as_posix()
 
@@ -90,7 +93,8 @@ def text(config: dict[str, Any], material: dict[str, Path], folder: Path) -> str
         f"![The talk's accuracies beside ours]({link(material['overview.svg'])})",
         "## Every number of the talk beside ours\n",
         to_markdown(talk, _words(material, "talk-note.txt")).strip(),
-        f"To repeat it: `{command(config)}`",
+        *(["What to know beside it:", "\n".join(f"- {remark}" for remark in remarks)] if remarks else []),
+        f"To repeat it:\n\n```\n{_words(material, 'repeat.txt')}\n```",
     ]
     for chapter in CHAPTERS:
         parts.append(f"## {chapter}")
@@ -130,7 +134,8 @@ def page(config: dict[str, Any], material: dict[str, Path]) -> str:
         f'<p class="answer">{html.escape(_words(material, "answer.txt"))}</p>',
         _table(material["verdicts.html"]),
         _figure("", material["overview.svg"]),
-        f"<p>To repeat it: <code>{html.escape(command(config))}</code></p>",
+        "".join(f"<p>{html.escape(remark)}</p>" for remark in config.get("remarks", [])),
+        f"<p>To repeat it:</p><pre>{html.escape(_words(material, 'repeat.txt'))}</pre>",
         "<details><summary>Every number of the talk beside ours</summary>"
         + _table(material["talk.html"])
         + "</details>",

@@ -172,6 +172,7 @@ def talk_view(table: pd.DataFrame, evaluation: str = "test") -> pd.DataFrame:
         {
             "Network": table["network"],
             "Data": table["data"] + ", " + table["encoding"],
+            "Seeds": table["seeds"],
             "Talk: original": [number(v, digits=1) for v in table["talk_original"]],
             "Ours: original": ours("original"),
             "Ours: trained on": ours("continued"),
@@ -182,7 +183,6 @@ def talk_view(table: pd.DataFrame, evaluation: str = "test") -> pd.DataFrame:
             "Spiking − trained on": ours("control_loss", sign=True),
             "Readout spikes": ours("spikes"),
             "Readout wta": ours("wta"),
-            "Seeds": table["seeds"],
             f"{evaluation.capitalize()} frames": table["frames"],
             "Simulated by": table["backends"].str.replace(" ", ", "),
         }
@@ -191,17 +191,15 @@ def talk_view(table: pd.DataFrame, evaluation: str = "test") -> pd.DataFrame:
 
 def view_note(table: pd.DataFrame, evaluation: str = "test") -> str:
     """Return the sentences that stand below the talk's table."""
-    spread = (
-        100
-        * student.ppf((1 + CONFIDENCE) / 2, math.inf)
-        * np.sqrt((p := table["spiking"] / 100) * (1 - p) / table["frames"])
-    )
+    shown = ["original", "continued", "sharpened", "spiking", "spikes", "wta"]
+    p = table[shown] / 100
+    spread = 100 * student.ppf((1 + CONFIDENCE) / 2, math.inf) * np.sqrt((p * (1 - p)).div(table["frames"], axis=0))
     note = (
         f"{evaluation.capitalize()} accuracy in %, readout potential but for the two columns of other readouts; ours: "
         f"mean ± half-width of the {CONFIDENCE:.0%} interval over seeds (Student's t), for one split and one "
         f"{evaluation} set. That another {evaluation} set of the same size would give another "
-        f"number is not in it: ±{spread.max():.2f} at most (binomial), for frames that are independent; pixels of one "
-        "cell or one block of a scene are not, and theirs is wider."
+        f"number is not in it: ±{np.nanmax(spread):.2f} at most (binomial), for frames that are independent; pixels of "
+        "one cell or one block of a scene are not, and theirs is wider."
     )
     if (table["seeds"] < 2).any():
         note += " One seed gives no interval."

@@ -139,7 +139,7 @@ def record_provenance(a: Arguments) -> None:
     """Record what was run, with what, on what, and how to run it again."""
     import yaml
 
-    from steep.analysis.provenance import COMMIT, provenance
+    from steep.analysis.provenance import COMMIT, origin, provenance
     from steep.analysis.summary import command
     from steep.files import write_text
     from steep.trace import file_digest
@@ -149,7 +149,8 @@ def record_provenance(a: Arguments) -> None:
     write_views(a, table, table, "Provenance", note, a.files)
     write_text(a.config, yaml.safe_dump(a.study, sort_keys=False))
     commit = table.set_index("what").loc[COMMIT, "value"]
-    write_text(a.repeat, f"# commit {commit}\n{command(a.study)}\n")
+    clone = f"git clone {address}\n" if (address := origin()) else ""
+    write_text(a.repeat, f"{clone}# commit {commit}\n{command(a.study)}\n")
 
 
 @verb(

@@ -88,7 +88,7 @@ def record_traces(a: Arguments) -> None:
         "config, commit and versions stand in the table Provenance. A rule's command is python -m steep and its name "
         "with dashes."
     )
-    write_views(a, table, view, "From every figure and table back to its files", note, [])
+    write_views(a, table, view, "From every figure and table back to its files", note, a.results)
 
 
 @verb("markdown", "html", config=STRUCTURE, figures=FILES, tables=FILES, texts=FILES, latex=FILES)

@@ -16,7 +16,7 @@ TITLES = {
     "fan_in": "Synapses onto a neuron",
     "fan_out": "Synapses from a neuron",
     "buffer_slots": "Buffer slots",
-    "weight_bits": "Weight bits",
+    "weight_bits": "Weight bits, clock included",
 }
 
 
