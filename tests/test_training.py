@@ -1,5 +1,9 @@
 """The training loop refuses what cannot work, in one line."""
 
+import platform
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -127,3 +131,22 @@ def test_statistics_are_those_of_whole_frames(bars: Frames) -> None:
     torch.testing.assert_close(layer.norm.running_var, sums.var(0))
     assert network.training and layer.norm.momentum == 0.1
     assert all(torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True))
+
+
+FAULTS = """
+import resource, torch
+from steep.training import keep_memory
+keep_memory()
+faults = []
+for _ in range(9):
+    torch.ones(2**24)  # 64 MiB
+    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+print(*(after - before for before, after in zip(faults, faults[1:])))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library than glibc")
+def test_memory_of_tensors_is_used_again() -> None:
+    """Otherwise the system clears 16,384 pages for each of them."""
+    done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
+    assert int(done.stdout.split()[-1]) < 1000

@@ -1,6 +1,7 @@
 """Training: one plain PyTorch loop, which serves the original network and, with a changing sharpness, the sharpened
 one."""
 
+import ctypes
 import json
 import logging
 import math
@@ -23,12 +24,25 @@ log = logging.getLogger(__name__)
 
 # Stages of the study, each with random numbers of its own. Training on and sharpening see the same batches.
 ORIGINAL, AFTERWARDS = 0, 1
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 ESTIMATION_FRAMES, ESTIMATION_BATCH = 4000, 1000
 OPTIMIZERS = {
     "rmsprop": lambda p, rate, decay: torch.optim.RMSprop(p, lr=rate, weight_decay=decay, foreach=True),
     "adam": lambda p, rate, decay: torch.optim.Adam(p, lr=rate, weight_decay=decay, fused=True),
     "sgd": lambda p, rate, decay: torch.optim.SGD(p, lr=rate, weight_decay=decay, momentum=0.9, fused=True),
 }
+
+
+def keep_memory() -> None:
+    """Let the C library keep the memory of tensors that are no more.
+
+    glibc hands blocks of more than 32 MiB back to the system at once; the next batch asks for them anew, and the system
+    clears them page by page. Numbers stay the same. Other C libraries are left as they are.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt:
+        for parameter in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
+            mallopt(parameter, 2**31 - 1)
 
 
 def prepare_torch(seed: int, stage: int) -> torch.Generator:
@@ -40,6 +54,7 @@ def prepare_torch(seed: int, stage: int) -> torch.Generator:
     The generator that shuffles the batches.
 
     """
+    keep_memory()
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # every kernel used writes all it returns
