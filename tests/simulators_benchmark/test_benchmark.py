@@ -14,7 +14,7 @@ from steep.figures.style import save_figure
 from steep.frames import Frames
 from steep.simulators import torch_threshold
 from steep.simulators.brian2_fast.program import missing_tools
-from steep.simulators_benchmark import curves, runner, stream
+from steep.simulators_benchmark import curves, measure, runner, stream
 from steep.simulators_benchmark.implementations import IMPLEMENTATIONS, PACKAGE, Implementation
 from steep.simulators_benchmark.networks import ACTIVE, expected, random_frames, random_network
 from steep.simulators_benchmark.runner import Bench, measure_all
@@ -48,6 +48,20 @@ def version(options):
 
 def bench(folder: Path) -> Bench:
     return Bench(folder / "no-peers" / "python", folder, seconds=0.02)
+
+
+def test_a_difference_that_drowns_in_noise_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long and short runs of a second each: first twice as many turns as asked for, then the long ones gain."""
+    spent = iter([1.0, 1.0, 1.0, 1.0, 1.0, 2.0])
+
+    class Frames:
+        granularity = 1
+
+    monkeypatch.setattr(measure, "timed", lambda *_: np.full(2, next(spent)))
+    assert measure.cost(Frames(), 100, 2.0) == pytest.approx(np.full(2, 1 / 3 / 90))
+    monkeypatch.setattr(measure, "timed", lambda *_: np.ones(2))
+    with pytest.raises(ValueError, match="100 frames took no longer than 10"):
+        measure.cost(Frames(), 100, 2.0)
 
 
 def test_networks_are_seeded_and_as_active_as_said() -> None:

@@ -70,14 +70,24 @@ def fitting_count(simulation: Simulation, limit: int, seconds: float) -> int:
 
 
 def cost(simulation: Simulation, count: int, seconds: float) -> np.ndarray:
-    """Return CPU and wall seconds of a frame, from long and short runs that take turns until `seconds` are spent."""
+    """Return CPU and wall seconds of a frame, from long and short runs that take turns until `seconds` are spent; up to
+    ten times as many where the difference drowns in what else the machine does.
+
+    Raises
+    ------
+    ValueError
+        when the long runs took no longer than the short ones all the same.
+
+    """
     short = rounded(SHORT * count, simulation.granularity, count)
     difference, spent, turns = np.zeros(2), 0.0, 0
-    while spent < seconds:
+    while spent < seconds or (difference.min() <= 0 and spent < 10 * seconds):
         less = timed(simulation, short) if short < count else np.zeros(2)
         more = timed(simulation, count)
         difference += more - less
         spent, turns = spent + more[0], turns + 1
+    if difference.min() <= 0:
+        raise ValueError(f"{count} frames took no longer than {short}: measure with less other work on the machine")
     return difference / turns / (count - short if short < count else count)
 
 
