@@ -33,7 +33,7 @@ def test_every_simulator_measured_gave_the_same_spikes(root: Path) -> None:
         assert len(measured) > 10 and measured["differing"].sum() == 0, path
 
 
-@pytest.mark.parametrize("folder", ["", "cifar10"])
+@pytest.mark.parametrize("folder", ["", "cifar10", "encodings"])
 def test_the_reference_agrees_with_itself(root: Path, folder: str) -> None:
     reference = root / "report" / "reference" / folder
     accuracy, talk = (pd.read_csv(reference / f"{name}.csv") for name in ("accuracy", "talk"))

@@ -8,7 +8,7 @@ import pandas as pd
 from steep.analysis.render import between_marks, to_markdown
 
 FAST, STANDALONE, TORCH = "Steep, Brian2 fast", "Brian2 C++ standalone", "PyTorch threshold network, best batch"
-# Forms of a simulator that another of its forms outruns.
+# Forms of a simulator that another of its forms outruns on most networks.
 SLOWER_FORMS = r"frame by frame|numpy|cython|OpenMP"
 NOT_MEASURED = "–"
 
@@ -42,6 +42,26 @@ def ratio_view(simulators: pd.DataFrame) -> pd.DataFrame:
         for title, other in (("Brian2 C++ standalone, own synapses", STANDALONE), ("PyTorch, best batch", TORCH))
     }
     return pd.DataFrame(ratios).T.rename_axis(columns=None).reset_index(names="The fast delivery")
+
+
+def job_view(sizes: pd.DataFrame) -> pd.DataFrame:
+    """Return CPU time of whole processes that simulate so many frames, a column for each number of frames."""
+    chosen = sizes[sizes["curve"] == "frames"]
+    table = chosen.pivot(index="implementation", columns="size", values="cpu_s").loc[chosen["implementation"].unique()]
+    table = table.map(lambda value: NOT_MEASURED if pd.isna(value) else f"{value:.1f} s")
+    return table.rename(columns="{:,} frames".format).rename_axis(columns=None).reset_index(names="Whole job")
+
+
+def stream_view(sizes: pd.DataFrame) -> pd.DataFrame:
+    """Return CPU time and memory of so many frames in one go."""
+    chosen = sizes[sizes["curve"] == "stream"]
+    return pd.DataFrame(
+        {
+            "Frames in one go": chosen["size"].map("{:,}".format),
+            "CPU time": chosen["cpu_s"].map("{:.2f} s".format),
+            "Memory of the process": chosen["memory_MiB"].map("{:.0f} MiB".format),
+        }
+    )
 
 
 def training_view(training: pd.DataFrame) -> pd.DataFrame:
@@ -90,6 +110,8 @@ def tables(reference: Path) -> dict[str, str]:
         "speed": ("simulators-cost", lambda table: speed_view(table, SLOWER_FORMS)),
         "ratios": ("simulators-cost", ratio_view),
         "simulators": ("simulators-cost", speed_view),
+        "jobs": ("sizes-cost", job_view),
+        "stream": ("sizes-cost", stream_view),
         "training": ("training-cost", training_view),
         "stpu": ("stpu-cost", stpu_view),
         "rules": ("costs", rule_view),
