@@ -1,6 +1,7 @@
 """The benchmark measures what it says: every implementation, the same spikes, sizes as asked."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -26,6 +27,13 @@ def test_every_implementation_is_measured_and_drawn(monkeypatch: pytest.MonkeyPa
     assert (table["events_per_step"] > 0).all() and (table["memory_MiB"] > 20).all()
     assert table.groupby("longest")["events_per_step"].nunique().tolist() == [1, 1]
     assert len(stpu_cost.draw(table).axes) == 3
+
+
+def test_every_line_of_the_kept_table_is_drawn(root: Path) -> None:
+    table = pd.read_csv(root / "report" / "reference" / "stpu-cost.csv")
+    axes = stpu_cost.draw(table).axes
+    looks = {(line.get_color(), line.get_linestyle()) for line in axes[0].lines}
+    assert [len(axis.lines) for axis in axes] == [table["implementation"].nunique()] * 3 and len(looks) == 7
 
 
 def test_different_spikes_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,6 +93,8 @@ def draw_curves(table: pd.DataFrame) -> Figure:
             )
         axis.set(xscale="log", yscale="log", xlabel=xlabel, ylabel=ylabel)
         axis.grid(color=GREY, alpha=0.2)
+        if curve == "stream":
+            axis.set(yscale="linear", ylim=(0, 1.3 * rows[up].max()))
         if curve == "processes":
             ticks = sorted(rows["size"].unique())
             axis.set_xticks(ticks, [f"{tick:.0f}" for tick in ticks])
