@@ -13,7 +13,8 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: install chromium to have the report looked at"),
 ]
 CATEGORIES = ["Results", "Method", "Spiking activity", "STPU", "Cost", "Provenance"]
-WINDOWS = [(500, 800), (1920, 1080)]  # Chromium makes no window narrower than 500
+WINDOWS = [(900, 600), (1920, 1080)]
+NARROW = (500, 800)  # Chromium makes no window narrower
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,12 @@ def test_nothing_is_wider_than_the_window(report: tuple[Visit, int]) -> None:
     assert max(page["wide"] for page in seen.pages) <= width
 
 
-@pytest.mark.parametrize("window", WINDOWS)
+def test_the_landing_page_can_be_read_in_a_narrow_window(page: Path, tmp_path: Path) -> None:
+    seen = visit(page, tmp_path, NARROW, [])
+    assert seen.corner is not None and min(seen.corner) >= 0 and seen.pages[0]["wide"] <= NARROW[0]
+
+
+@pytest.mark.parametrize("window", [NARROW, *WINDOWS])
 def test_the_summary(study: Path, tmp_path: Path, window: tuple[int, int]) -> None:
     seen = visit(study / "results" / "test" / "summary.html", tmp_path, window, [])
     assert (seen.errors, seen.asked) == ([], [])

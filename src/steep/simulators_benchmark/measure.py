@@ -24,6 +24,7 @@ from steep.threshold.network import ThresholdNetwork
 
 FIRST_COUNT = 20
 SHORT = 0.1  # of the long run
+TURNS = 20
 
 
 def clocks() -> np.ndarray:
@@ -71,7 +72,7 @@ def fitting_count(simulation: Simulation, limit: int, seconds: float) -> int:
 
 def cost(simulation: Simulation, count: int, seconds: float) -> np.ndarray:
     """Return CPU and wall seconds of a frame, from long and short runs that take turns until `seconds` are spent; up to
-    ten times as many where the difference drowns in what else the machine does.
+    `TURNS` where the difference drowns in what else the machine does.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def cost(simulation: Simulation, count: int, seconds: float) -> np.ndarray:
     """
     short = rounded(SHORT * count, simulation.granularity, count)
     difference, spent, turns = np.zeros(2), 0.0, 0
-    while spent < seconds or (difference.min() <= 0 and spent < 10 * seconds):
+    while spent < seconds or (difference.min() <= 0 and turns < TURNS):
         less = timed(simulation, short) if short < count else np.zeros(2)
         more = timed(simulation, count)
         difference += more - less
