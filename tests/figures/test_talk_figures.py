@@ -27,7 +27,7 @@ from steep.figures import (
     sigmoid,
     transfer,
 )
-from steep.figures.style import STAGES, as_grid, plt, save_figure
+from steep.figures.style import STAGES, as_grid, compact, plt, save_figure
 from steep.frames import Frames
 from steep.sharpening.activation import SharpenedActivation
 from steep.simulators.torch_threshold import simulate
@@ -312,3 +312,14 @@ def test_feature_maps_mark_dead_and_saturated_units() -> None:
     assert len({tuple(colour) for colour in colours}) == 3
     hexes = [to_hex(colour).upper() for colour in colours]
     assert (hexes[0], hexes[2]) == (feature_maps.DEAD, feature_maps.SATURATED)
+
+
+def test_a_compact_figure_keeps_scales_and_metadata() -> None:
+    svg = (
+        '<svg><metadata>\n  0.123456</metadata>\n   <g id="axes_1">\n  <path d="M 1.23456 20.5\nL 3 0.004567"/>'
+        '<use x="7.00" transform="translate(1.98765 2) scale(0.015625 -0.1)" href="#a"/></g></svg>'
+    )
+    assert compact(svg) == (
+        '<svg><metadata>\n  0.123456</metadata>\n<g>\n<path d="M 1.23 20.5\nL 3 0.00"/>'
+        '<use x="7.00" transform="translate(1.98 2) scale(0.015625 -0.1)" href="#a"/></g></svg>'
+    )
