@@ -54,6 +54,7 @@ def test_the_landing_page_begins_with_question_and_answer(report: tuple[Visit, i
     answer = re.sub(r"\s+", " ", (tables / "answer.txt").read_text()).strip()
     landing = re.sub(r"\s+", " ", seen.landing)
     assert "----" not in landing  # a heading that lost the line above it
+    assert not re.search(r"\.\s*- ", landing)  # a list that lost the line above it
     assert landing.index("without losing accuracy?") < landing.index(answer) < landing.index("Why to believe it")
     assert "no number here says anything" in landing and "# commit" in landing
     for value in pd.read_csv(tables / "verdicts-view.csv")["Spiking: ours"]:
