@@ -27,10 +27,10 @@ def test_tables_are_the_references(root: Path, page: str) -> None:
 
 
 def test_every_simulator_measured_gave_the_same_spikes(root: Path) -> None:
-    for path in (root / "report" / "reference").glob("si*-cost.csv"):
-        table = pd.read_csv(path)
+    for name in ("simulators-cost", "sizes-cost"):
+        table = pd.read_csv(root / "report" / "reference" / f"{name}.csv")
         measured = table[table["measured"] == "yes"]
-        assert len(measured) > 10 and measured["differing"].sum() == 0, path
+        assert len(measured) > 20 and measured["differing"].sum() == 0, name
 
 
 @pytest.mark.parametrize("folder", ["", "cifar10", "encodings"])
@@ -43,6 +43,17 @@ def test_the_reference_agrees_with_itself(root: Path, folder: str) -> None:
             means = own[(own["stage"] == stage) & (own["readout"] == "potential")].groupby("seed")["accuracy"].mean()
             assert getattr(row, column) == pytest.approx(means.mean())
     assert pd.read_csv(reference / "backends.csv")["differing"].sum() == 0
+
+
+def test_what_is_said_of_encodings_is_the_references(root: Path) -> None:
+    text = re.sub(r"\s+", " ", (root / "README.md").read_text())
+    talk = pd.read_csv(root / "report" / "reference" / "encodings" / "talk.csv").set_index("encoding")
+    for row in talk.itertuples():
+        assert f"{row.spiking:.2f} ± {row.spiking_ci95:.2f}" in text
+        assert abs(row.loss) < row.loss_ci95  # no more than the spread
+    assert f"lose {talk['original']['binarized'] - talk['original']['contours']:.1f} points before any spiking" in text
+    control = -talk["control_loss"]
+    assert f"{control.min():.2f} to {control.max():.2f} points against the original trained on" in text
 
 
 def test_the_picture_shows_the_reference(root: Path, tmp_path: Path) -> None:
