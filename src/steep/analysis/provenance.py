@@ -7,9 +7,13 @@ from datetime import UTC, datetime
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pandas as pd
 
+from steep.config import read_config
+
+SHIPPED = Path(__file__).parents[3] / "config"
 COMMIT = "commit when the tables were made"
 PACKAGES = ("torch", "brian2", "numpy", "scipy", "pandas", "matplotlib", "snakemake", "safetensors", "scikit-learn")
 
@@ -24,9 +28,19 @@ def _git(*arguments: str) -> str:
 
 
 def origin() -> str:
-    """Return the public address that this checkout was cloned from, empty where there is none."""
-    address = _git("remote", "get-url", "origin")
-    return address if address.startswith("https://") else ""
+    """Return the web address that this checkout was cloned from, without a name or password in it; empty where there is
+    none."""
+    address = urlsplit(_git("remote", "get-url", "origin"))
+    return address._replace(netloc=address.netloc.rpartition("@")[2]).geturl() if address.scheme == "https" else ""
+
+
+def command(config: dict[str, Any]) -> str:
+    """Return the command that repeats a study: a target of the Makefile where the config is the one kept there."""
+    name = config["study"]
+    kept = SHIPPED / f"{name}.yaml"
+    if kept.exists() and read_config(kept) == config:
+        return {"paper": "make reproduce", "demo": "make demo"}.get(name, f"make reproduce STUDY={name}")
+    return f"snakemake --cores all --configfile results/{name}/tables/config.yaml"
 
 
 def _processor() -> str:

@@ -13,10 +13,8 @@ from typing import Any
 import pandas as pd
 
 from steep.analysis.render import STYLE, to_markdown
-from steep.config import read_config
 from steep.trace import read_trace, sentence
 
-SHIPPED = Path(__file__).parents[3] / "config"
 # Headings, and the figures under them by the beginning of their file's name.
 CHAPTERS = {
     "Results": ("confusion",),
@@ -60,15 +58,6 @@ def figures_of(chapter: str, material: dict[str, Path]) -> list[tuple[str, Path]
         pattern = re.compile(rf"{kind}(-.*)?\.svg")
         found += [(kind, path) for name, path in material.items() if pattern.fullmatch(name)]
     return found
-
-
-def command(config: dict[str, Any]) -> str:
-    """Return the command that repeats a study: a target of the Makefile where the config is the one kept there."""
-    name = config["study"]
-    kept = SHIPPED / f"{name}.yaml"
-    if name in ("paper", "cifar10", "demo") and read_config(kept) == config:
-        return {"paper": "make reproduce", "demo": "make demo"}.get(name, f"make reproduce STUDY={name}")
-    return f"snakemake --cores all --configfile results/{name}/tables/config.yaml"
 
 
 def _words(material: dict[str, Path], name: str) -> str:

@@ -110,9 +110,8 @@ def verdict_view(verdicts: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (_, network, data), claims in verdicts.groupby(["experiment", "network", "data"], sort=False):
         by_claim = claims.set_index("claim")
-        words = {"original": "Original accuracy", "spiking": "Spiking accuracy", "cost": "Cost of spiking"}
         row = {"Network": network, "Data": data}
-        row |= {title: by_claim.loc[claim, "verdict"] for claim, title in words.items()}
+        row |= {name.capitalize(): by_claim.loc[claim, "verdict"] for claim, name in NAMES.items()}
         for claim, title in (("original", "Original"), ("spiking", "Spiking")):
             one = by_claim.loc[claim]
             row[f"{title}: talk"] = number(one["talk"], digits=1)
