@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """On several processes: tests of one file, and all that look at the test study, go to the same one."""
     for item in items:
-        group = "study" if "study" in getattr(item, "fixturenames", ()) else item.path.stem
+        group = "study" if "study" in getattr(item, "fixturenames", ()) else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
 
 

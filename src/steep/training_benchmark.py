@@ -1,9 +1,10 @@
 """What the study's training costs: an epoch of ordinary and of sharpened training, against plain PyTorch.
 
 The plain loop is what anyone would write: the same architecture as `torch.nn.Sequential`, dropout in the same places,
-data in memory as float32, the same optimizer and augmentation, one compute thread. The three take turns, each turn in
-another order and after one that does not count, and CPU seconds of whole epochs are compared, without what comes before
-them, so that what else a machine does weighs little; figures are medians of ratios within a turn.
+data in memory as float32, the same optimizer and augmentation, one compute thread, memory kept as by ours
+(`steep.training.keep_memory`). The three take turns, each turn in another order and after one that does not count, and
+CPU seconds of whole epochs are compared, without what comes before them, so that what else a machine does weighs
+little; figures are medians of ratios within a turn.
 """
 
 import time
