@@ -63,18 +63,7 @@ rule tabulate_accuracy:
         per_seed("scores-network.csv"),
         per_readout("scores-{readout}.csv"),
     output:
-        csv=report(
-            RESULTS / "tables/accuracy.csv",
-            caption="../report/accuracy.rst",
-            category="Results",
-            labels={"result": "Every accuracy measured", "which": "CSV"},
-        ),
-        html=report(
-            RESULTS / "tables/accuracy.html",
-            caption="../report/accuracy.rst",
-            category="Results",
-            labels={"result": "Every accuracy measured", "which": "table"},
-        ),
+        **tabulated("accuracy", "Results", "Every accuracy measured"),
     log:
         LOGS / "tabulate_accuracy.log",
     benchmark:
@@ -124,18 +113,7 @@ rule join_tables:
     input:
         per_studied_seed,
     output:
-        csv=report(
-            RESULTS / "tables/study-{study}.csv",
-            caption="../report/study.rst",
-            category=study_category,
-            labels=study_labels("CSV"),
-        ),
-        html=report(
-            RESULTS / "tables/study-{study}.html",
-            caption="../report/study.rst",
-            category=study_category,
-            labels=study_labels("table"),
-        ),
+        **tabulated("study-{study}", study_category, study_result),
     log:
         LOGS / "join_studies-{study}.log",
     benchmark:
@@ -156,18 +134,7 @@ rule tabulate_margins:
     input:
         RESULTS / "tables/study-margins.csv",
     output:
-        csv=report(
-            RESULTS / "tables/margins.csv",
-            caption="../report/margins.rst",
-            category="Method",
-            labels={"result": "Units near their thresholds", "which": "CSV"},
-        ),
-        html=report(
-            RESULTS / "tables/margins.html",
-            caption="../report/margins.rst",
-            category="Method",
-            labels={"result": "Units near their thresholds", "which": "table"},
-        ),
+        **tabulated("margins", "Method", "Units near their thresholds"),
     log:
         LOGS / "tabulate_margins.log",
     benchmark:
@@ -187,18 +154,7 @@ rule tabulate_talk:
     input:
         RESULTS / "tables/accuracy.csv",
     output:
-        csv=report(
-            RESULTS / "tables/talk.csv",
-            caption="../report/talk.rst",
-            category="Results",
-            labels={"result": "The talk's table beside ours", "which": "CSV"},
-        ),
-        html=report(
-            RESULTS / "tables/talk.html",
-            caption="../report/talk.rst",
-            category="Results",
-            labels={"result": "The talk's table beside ours", "which": "table"},
-        ),
+        **tabulated("talk", "Results", "The talk's table beside ours"),
         markdown=RESULTS / "tables/talk.md",
         view=RESULTS / "tables/talk-view.csv",
         note=RESULTS / "tables/talk-note.txt",
@@ -226,18 +182,7 @@ rule tabulate_backends:
     input:
         per_readout("comparison-{readout}.csv"),
     output:
-        csv=report(
-            RESULTS / "tables/backends.csv",
-            caption="../report/backends.rst",
-            category="Results",
-            labels={"result": "Backends, spike for spike", "which": "CSV"},
-        ),
-        html=report(
-            RESULTS / "tables/backends.html",
-            caption="../report/backends.rst",
-            category="Results",
-            labels={"result": "Backends, spike for spike", "which": "table"},
-        ),
+        **tabulated("backends", "Results", "Backends, spike for spike"),
     log:
         LOGS / "tabulate_backends.log",
     benchmark:
@@ -257,18 +202,7 @@ rule tabulate_costs:
     input:
         benchmarks(),
     output:
-        csv=report(
-            RESULTS / "tables/costs.csv",
-            caption="../report/costs.rst",
-            category="Cost",
-            labels={"result": "Cost by rule", "which": "CSV"},
-        ),
-        html=report(
-            RESULTS / "tables/costs.html",
-            caption="../report/costs.rst",
-            category="Cost",
-            labels={"result": "Cost by rule", "which": "table"},
-        ),
+        **tabulated("costs", "Cost", "Cost by rule"),
     log:
         LOGS / "tabulate_costs.log",
     conda:
@@ -286,18 +220,7 @@ rule tabulate_benchmark:
     input:
         MEASURED / "{benchmark}.csv",
     output:
-        csv=report(
-            RESULTS / "tables/benchmark-{benchmark}.csv",
-            caption="../report/benchmark.rst",
-            category="Cost",
-            labels={"result": "Benchmark of {benchmark}", "which": "CSV"},
-        ),
-        html=report(
-            RESULTS / "tables/benchmark-{benchmark}.html",
-            caption="../report/benchmark.rst",
-            category="Cost",
-            labels={"result": "Benchmark of {benchmark}", "which": "table"},
-        ),
+        **tabulated("benchmark-{benchmark}", "Cost", "Benchmark of {benchmark}"),
     log:
         LOGS / "tabulate_benchmark-{benchmark}.log",
     benchmark:
@@ -320,24 +243,8 @@ rule record_provenance:
         others(),
         files=[*datasets_used(), *[RESULTS / f"tables/{name}.csv" for name in ("accuracy", "talk", "backends")]],
     output:
-        csv=report(
-            RESULTS / "tables/provenance.csv",
-            caption="../report/provenance.rst",
-            category="Provenance",
-            labels={"result": "Provenance", "which": "CSV"},
-        ),
-        html=report(
-            RESULTS / "tables/provenance.html",
-            caption="../report/provenance.rst",
-            category="Provenance",
-            labels={"result": "Provenance", "which": "table"},
-        ),
-        config=report(
-            RESULTS / "tables/config.yaml",
-            caption="../report/config.rst",
-            category="Provenance",
-            labels={"result": "The config, whole", "which": "YAML"},
-        ),
+        **tabulated("provenance", "Provenance", "Provenance"),
+        config=item("tables/config.yaml", "Provenance", result="The config, whole", which="YAML"),
         repeat=RESULTS / "tables/repeat.txt",
     log:
         LOGS / "record_provenance.log",
@@ -383,18 +290,7 @@ rule tabulate_activity:
     input:
         per_seed("activity.npz"),
     output:
-        csv=report(
-            RESULTS / "tables/activity.csv",
-            caption="../report/activity.rst",
-            category="Spiking activity",
-            labels={"result": "Spikes and events of a frame", "which": "CSV"},
-        ),
-        html=report(
-            RESULTS / "tables/activity.html",
-            caption="../report/activity.rst",
-            category="Spiking activity",
-            labels={"result": "Spikes and events of a frame", "which": "table"},
-        ),
+        **tabulated("activity", "Spiking activity", "Spikes and events of a frame"),
     log:
         LOGS / "tabulate_activity.log",
     benchmark:
@@ -416,18 +312,7 @@ rule tabulate_energy:
         activity=RESULTS / "tables/activity.csv",
         published=PUBLISHED / "energy-per-event.csv",
     output:
-        csv=report(
-            RESULTS / "tables/energy.csv",
-            caption="../report/energy.rst",
-            category="Cost",
-            labels={"result": "Energy of a frame, estimated", "which": "CSV"},
-        ),
-        html=report(
-            RESULTS / "tables/energy.html",
-            caption="../report/energy.rst",
-            category="Cost",
-            labels={"result": "Energy of a frame, estimated", "which": "table"},
-        ),
+        **tabulated("energy", "Cost", "Energy of a frame, estimated"),
     log:
         LOGS / "tabulate_energy.log",
     benchmark:
@@ -447,18 +332,7 @@ rule tabulate_verdicts:
     input:
         RESULTS / "tables/talk.csv",
     output:
-        csv=report(
-            RESULTS / "tables/verdicts.csv",
-            caption="../report/verdicts.rst",
-            category="Results",
-            labels={"result": "Is the talk reproduced?", "which": "CSV"},
-        ),
-        html=report(
-            RESULTS / "tables/verdicts.html",
-            caption="../report/verdicts.rst",
-            category="Results",
-            labels={"result": "Is the talk reproduced?", "which": "table"},
-        ),
+        **tabulated("verdicts", "Results", "Is the talk reproduced?"),
         view=RESULTS / "tables/verdicts-view.csv",
         answer=RESULTS / "tables/answer.txt",
         note=RESULTS / "tables/verdicts-note.txt",
@@ -483,18 +357,7 @@ rule record_traces:
         figures(),
         pages(),
     output:
-        csv=report(
-            RESULTS / "tables/traces.csv",
-            caption="../report/traces.rst",
-            category="Provenance",
-            labels={"result": "From every figure and table back to its files", "which": "CSV"},
-        ),
-        html=report(
-            RESULTS / "tables/traces.html",
-            caption="../report/traces.rst",
-            category="Provenance",
-            labels={"result": "From every figure and table back to its files", "which": "table"},
-        ),
+        **tabulated("traces", "Provenance", "From every figure and table back to its files"),
     log:
         LOGS / "record_traces.log",
     benchmark:

@@ -148,14 +148,39 @@ def study_category(wildcards):
     return "STPU" if wildcards.study == "stpu" else "Method"
 
 
-def study_labels(which):
-    """Function that returns the labels of a study's table in the report."""
+def study_result(wildcards):
+    """What a study's table is called in the report."""
     names = {
         "stpu": "Accuracy against leak, spacing and faults",
         "bits": "Accuracy against bits of the weights",
         "margins": "Units near their thresholds, seed by seed",
     }
-    return lambda wildcards: {"result": names[wildcards.study], "which": which}
+    return names[wildcards.study]
+
+
+def item(path, category, **labels):
+    """A file as an item of the report; the caption is named as the file is, up to its wildcard. Labels may be functions
+    of the wildcards."""
+    caption = Path(path).stem.split("-{")[0]
+    return report(
+        RESULTS / path,
+        caption=f"../report/{caption}.rst",
+        category=category,
+        labels=lambda wildcards: {key: value(wildcards) if callable(value) else value for key, value in labels.items()},
+    )
+
+
+def drawn(figure, category, result, **which):
+    """A figure, as output and item of the report; `which`: of several of its kind."""
+    return item(f"figures/{figure}.svg", category, result=result, **which)
+
+
+def tabulated(table, category, result):
+    """The outputs `csv` and `html` of a table, both items of the report."""
+    return {
+        "csv": item(f"tables/{table}.csv", category, result=result, which="CSV"),
+        "html": item(f"tables/{table}.html", category, result=result, which="table"),
+    }
 
 
 def few_filters(key):

@@ -6,12 +6,7 @@ rule plot_convergence:
         activations=RESULTS / "{experiment}" / f"seed-{config['seeds'][0]}" / "activations.npz",
         history=RESULTS / "{experiment}" / f"seed-{config['seeds'][0]}" / "sharpened.csv",
     output:
-        report(
-            RESULTS / "figures/convergence-{experiment}.svg",
-            caption="../report/convergence.rst",
-            category="Method",
-            labels={"result": "Activations converge to steps", "which": "{experiment}"},
-        ),
+        drawn("convergence-{experiment}", "Method", "Activations converge to steps", which="{experiment}"),
     log:
         LOGS / "{experiment}/plot_convergence.log",
     benchmark:
@@ -34,12 +29,7 @@ rule plot_bits:
     input:
         RESULTS / "tables/study-bits.csv",
     output:
-        report(
-            RESULTS / "figures/bits-{experiment}.svg",
-            caption="../report/bits.rst",
-            category="Method",
-            labels={"result": "Accuracy against bits of the weights", "which": "{experiment}"},
-        ),
+        drawn("bits-{experiment}", "Method", "Accuracy against bits of the weights", which="{experiment}"),
     log:
         LOGS / "{experiment}/plot_bits.log",
     benchmark:
@@ -62,12 +52,7 @@ rule plot_overview:
     input:
         RESULTS / "tables/verdicts.csv",
     output:
-        report(
-            RESULTS / "figures/overview.svg",
-            caption="../report/overview.rst",
-            category="Results",
-            labels={"result": "The talk beside this study"},
-        ),
+        drawn("overview", "Results", "The talk beside this study"),
     log:
         LOGS / "plot_overview.log",
     benchmark:
@@ -86,12 +71,7 @@ rule plot_overview:
 
 rule plot_transfer:
     output:
-        report(
-            RESULTS / "figures/transfer.svg",
-            caption="../report/transfer.rst",
-            category="Method",
-            labels={"result": "Rectified linear unit and spiking neuron"},
-        ),
+        drawn("transfer", "Method", "Rectified linear unit and spiking neuron"),
     log:
         LOGS / "plot_transfer.log",
     benchmark:
@@ -109,12 +89,7 @@ rule plot_transfer:
 
 rule plot_sigmoid:
     output:
-        report(
-            RESULTS / "figures/sigmoid.svg",
-            caption="../report/sigmoid.rst",
-            category="Method",
-            labels={"result": "The sharpened sigmoid"},
-        ),
+        drawn("sigmoid", "Method", "The sharpened sigmoid"),
     log:
         LOGS / "plot_sigmoid.log",
     benchmark:
@@ -135,12 +110,7 @@ rule plot_conversion:
     input:
         RESULTS / "datasets/{dataset}/validation.npz",
     output:
-        report(
-            RESULTS / "figures/conversion-{dataset}.svg",
-            caption="../report/conversion.rst",
-            category="Method",
-            labels={"result": "Data conversion, one image each way", "which": "{dataset}"},
-        ),
+        drawn("conversion-{dataset}", "Method", "Data conversion, one image each way", which="{dataset}"),
     log:
         LOGS / "{dataset}/plot_conversion.log",
     benchmark:
@@ -170,12 +140,7 @@ rule plot_sharpening:
         sharpened=expand(SEED / "sharpened.csv", seed=config["seeds"], allow_missing=True),
         continued=expand(SEED / "continued.csv", seed=config["seeds"], allow_missing=True),
     output:
-        report(
-            RESULTS / "figures/sharpening-{experiment}.svg",
-            caption="../report/sharpening.rst",
-            category="Method",
-            labels={"result": "Accuracy over sharpening", "which": "{experiment}"},
-        ),
+        drawn("sharpening-{experiment}", "Method", "Accuracy over sharpening", which="{experiment}"),
     log:
         LOGS / "{experiment}/plot_sharpening.log",
     benchmark:
@@ -197,12 +162,7 @@ rule plot_layers:
         examples=RESULTS / "{experiment}" / f"seed-{config['seeds'][0]}" / "examples.npz",
         network=RESULTS / "{experiment}" / f"seed-{config['seeds'][0]}" / "threshold.npz",
     output:
-        report(
-            RESULTS / "figures/layers-{experiment}.svg",
-            caption="../report/layers.rst",
-            category="Spiking activity",
-            labels={"result": "Spikes, layer by layer", "which": "{experiment}"},
-        ),
+        drawn("layers-{experiment}", "Spiking activity", "Spikes, layer by layer", which="{experiment}"),
     log:
         LOGS / "{experiment}/plot_layers.log",
     benchmark:
@@ -224,12 +184,7 @@ rule plot_pipeline:
         examples=RESULTS / "{experiment}" / f"seed-{config['seeds'][0]}" / "examples.npz",
         network=RESULTS / "{experiment}" / f"seed-{config['seeds'][0]}" / "threshold.npz",
     output:
-        report(
-            RESULTS / "figures/pipeline-{experiment}.svg",
-            caption="../report/pipeline.rst",
-            category="Spiking activity",
-            labels={"result": "Frames in flight (animation)", "which": "{experiment}"},
-        ),
+        drawn("pipeline-{experiment}", "Spiking activity", "Frames in flight (animation)", which="{experiment}"),
     log:
         LOGS / "{experiment}/plot_pipeline.log",
     benchmark:
@@ -251,11 +206,11 @@ rule plot_mistakes:
         examples=RESULTS / "{experiment}" / f"seed-{config['seeds'][0]}" / "examples.npz",
         network=RESULTS / "{experiment}" / f"seed-{config['seeds'][0]}" / "threshold.npz",
     output:
-        report(
-            RESULTS / "figures/mistakes-{experiment}.svg",
-            caption="../report/mistakes.rst",
-            category="Spiking activity",
-            labels={"result": "Misclassified frames, and the spikes that decided", "which": "{experiment}"},
+        drawn(
+            "mistakes-{experiment}",
+            "Spiking activity",
+            "Misclassified frames, and the spikes that decided",
+            which="{experiment}",
         ),
     log:
         LOGS / "{experiment}/plot_mistakes.log",
@@ -278,11 +233,11 @@ rule plot_aggregate:
         examples=RESULTS / "{experiment}" / f"seed-{config['seeds'][0]}" / "examples.npz",
         network=RESULTS / "{experiment}" / f"seed-{config['seeds'][0]}" / "threshold.npz",
     output:
-        report(
-            RESULTS / "figures/aggregate-{experiment}.svg",
-            caption="../report/aggregate.rst",
-            category="Spiking activity",
-            labels={"result": "Spiking convolution, all filters in one picture", "which": "{experiment}"},
+        drawn(
+            "aggregate-{experiment}",
+            "Spiking activity",
+            "Spiking convolution, all filters in one picture",
+            which="{experiment}",
         ),
     log:
         LOGS / "{experiment}/plot_aggregate.log",
@@ -304,12 +259,7 @@ rule plot_feature_maps:
     input:
         RESULTS / "{experiment}" / f"seed-{config['seeds'][0]}" / "activity.npz",
     output:
-        report(
-            RESULTS / "figures/feature-maps-{experiment}.svg",
-            caption="../report/feature-maps.rst",
-            category="Spiking activity",
-            labels={"result": "Units: sparse, dead, saturated", "which": "{experiment}"},
-        ),
+        drawn("feature-maps-{experiment}", "Spiking activity", "Units: sparse, dead, saturated", which="{experiment}"),
     log:
         LOGS / "{experiment}/plot_feature_maps.log",
     benchmark:
@@ -331,12 +281,7 @@ rule plot_confusion:
         activity=expand(SEED / "activity.npz", seed=config["seeds"], allow_missing=True),
         classes=expand(SEED / "classes.npz", seed=config["seeds"], allow_missing=True),
     output:
-        report(
-            RESULTS / "figures/confusion-{experiment}.svg",
-            caption="../report/confusion.rst",
-            category="Results",
-            labels={"result": "Spiking beside non-spiking, confusion", "which": "{experiment}"},
-        ),
+        drawn("confusion-{experiment}", "Results", "Spiking beside non-spiking, confusion", which="{experiment}"),
     log:
         LOGS / "{experiment}/plot_confusion.log",
     benchmark:
@@ -358,12 +303,7 @@ rule plot_activity:
     input:
         RESULTS / "tables/activity.csv",
     output:
-        report(
-            RESULTS / "figures/activity.svg",
-            caption="../report/activity.rst",
-            category="Spiking activity",
-            labels={"result": "Spikes and synaptic events of a frame"},
-        ),
+        drawn("activity", "Spiking activity", "Spikes and synaptic events of a frame"),
     log:
         LOGS / "plot_activity.log",
     benchmark:
@@ -385,12 +325,7 @@ rule plot_energy:
         energy=RESULTS / "tables/energy.csv",
         published=PUBLISHED / "energy-per-frame.csv",
     output:
-        report(
-            RESULTS / "figures/energy.svg",
-            caption="../report/energy.rst",
-            category="Cost",
-            labels={"result": "Energy of a frame, estimated"},
-        ),
+        drawn("energy", "Cost", "Energy of a frame, estimated"),
     log:
         LOGS / "plot_energy.log",
     benchmark:
@@ -411,12 +346,7 @@ rule plot_benchmark:
     input:
         MEASURED / "{benchmark}.csv",
     output:
-        report(
-            RESULTS / "figures/benchmark-{benchmark}.svg",
-            caption="../report/benchmark.rst",
-            category="Cost",
-            labels={"result": "Benchmark of {benchmark}"},
-        ),
+        drawn("benchmark-{benchmark}", "Cost", "Benchmark of {benchmark}"),
     log:
         LOGS / "plot_benchmark-{benchmark}.log",
     benchmark:

@@ -30,18 +30,7 @@ rule tabulate_stpu:
     input:
         [file for row in readout_networks() for file in row[2:] if file],
     output:
-        csv=report(
-            RESULTS / "tables/stpu.csv",
-            caption="../report/stpu.rst",
-            category="STPU",
-            labels={"result": "Networks on the STPU", "which": "CSV"},
-        ),
-        html=report(
-            RESULTS / "tables/stpu.html",
-            caption="../report/stpu.rst",
-            category="STPU",
-            labels={"result": "Networks on the STPU", "which": "table"},
-        ),
+        **tabulated("stpu", "STPU", "Networks on the STPU"),
     log:
         LOGS / "tabulate_stpu.log",
     benchmark:
@@ -62,12 +51,7 @@ rule tabulate_stpu:
 
 rule plot_responses:
     output:
-        report(
-            RESULTS / "figures/responses.svg",
-            caption="../report/responses.rst",
-            category="STPU",
-            labels={"result": "Synaptic responses made of delays"},
-        ),
+        drawn("responses", "STPU", "Synaptic responses made of delays"),
     log:
         LOGS / "plot_responses.log",
     benchmark:
@@ -88,12 +72,7 @@ rule plot_leak:
     input:
         RESULTS / "tables/study-stpu.csv",
     output:
-        report(
-            RESULTS / "figures/leak-{experiment}.svg",
-            caption="../report/leak.rst",
-            category="STPU",
-            labels={"result": "Leak and frame spacing", "which": "{experiment}"},
-        ),
+        drawn("leak-{experiment}", "STPU", "Leak and frame spacing", which="{experiment}"),
     log:
         LOGS / "{experiment}/plot_leak.log",
     benchmark:
@@ -116,12 +95,7 @@ rule plot_robustness:
         studies=RESULTS / "tables/study-stpu.csv",
         bits=RESULTS / "tables/study-bits.csv",
     output:
-        report(
-            RESULTS / "figures/robustness-{experiment}.svg",
-            caption="../report/robustness.rst",
-            category="STPU",
-            labels={"result": "Faults, and bits of weights", "which": "{experiment}"},
-        ),
+        drawn("robustness-{experiment}", "STPU", "Faults, and bits of weights", which="{experiment}"),
     log:
         LOGS / "{experiment}/plot_robustness.log",
     benchmark:
@@ -143,12 +117,7 @@ rule plot_layout:
     input:
         RESULTS / "{experiment}" / f"seed-{config['seeds'][0]}" / "threshold.npz",
     output:
-        report(
-            RESULTS / "figures/layout-{experiment}.svg",
-            caption="../report/layout.rst",
-            category="STPU",
-            labels={"result": "A network laid on the STPU", "which": "{experiment}"},
-        ),
+        drawn("layout-{experiment}", "STPU", "A network laid on the STPU", which="{experiment}"),
     log:
         LOGS / "{experiment}/plot_layout.log",
     benchmark:
