@@ -11,7 +11,15 @@ import torch
 from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import ACTIVATIONS, DeepNetwork
-from steep.training import augment, estimate_statistics, learning_rate, prepare_torch, train_original
+from steep.training import (
+    M_MMAP_THRESHOLD,
+    augment,
+    estimate_statistics,
+    keep_memory,
+    learning_rate,
+    prepare_torch,
+    train_original,
+)
 
 SPEC = {
     "input_shape": [1, 6, 6],
@@ -150,3 +158,18 @@ def test_memory_of_tensors_is_used_again() -> None:
     """Otherwise the system clears 16,384 pages for each of them."""
     done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
     assert int(done.stdout.split()[-1]) < 1000
+
+
+def test_an_older_c_library_gets_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to 32 MiB; without a value of its own the threshold would stay at 128 KiB."""
+    taken: dict[int, int] = {}
+
+    class Older:
+        @staticmethod
+        def mallopt(parameter: int, value: int) -> int:
+            fits = parameter != M_MMAP_THRESHOLD or value <= 2**25
+            return int(fits and taken.update({parameter: value}) is None)
+
+    monkeypatch.setattr("steep.training.ctypes.CDLL", lambda name: Older)
+    keep_memory()
+    assert taken[M_MMAP_THRESHOLD] == 2**25

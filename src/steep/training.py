@@ -41,8 +41,9 @@ def keep_memory() -> None:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:
-        for parameter in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
-            mallopt(parameter, 2**31 - 1)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+        # Older versions refuse more than 32 MiB; left unset it would stay where it is for good, and not grow with use.
+        mallopt(M_MMAP_THRESHOLD, 2**31 - 1) or mallopt(M_MMAP_THRESHOLD, 2**25)
 
 
 def prepare_torch(seed: int, stage: int) -> torch.Generator:
