@@ -49,8 +49,8 @@ STPU = config.get("stpu", {})
 STUDIED = STPU.get("studies", {}).get("experiments", [])
 # What the studies measure; which experiments they are made of does not change a measurement.
 STUDY_SETTINGS = json.dumps({k: v for k, v in STPU.get("studies", {}).items() if k not in ("experiments", "responses")})
-# The keys of a sharpening recipe that are about sharpness.
-SHARPNESS = ("shape", "schedule", "surrogate_slope", "ceiling")
+# The keys of a sharpening recipe that a training without sharpening has no use for.
+SHARPNESS = ("shape", "schedule", "surrogate_slope", "ceiling", "distillation")
 SPLITS = ["train", "validation", "test"]
 # Jobs that the frames of a simulation are divided among, and what each writes.
 PARTS = config.get("parts", 1)
@@ -106,6 +106,12 @@ def continued_recipe(wildcards):
     """The recipe of the control: sharpening's, without what is about sharpness, as JSON."""
     sharpening = config["recipes"][experiment(wildcards)["recipe"]]["sharpening"]
     return as_json({key: value for key, value in sharpening.items() if key not in SHARPNESS})
+
+
+def teacher(wildcards):
+    """The network whose answers sharpening learns from besides the labels, where the recipe names one."""
+    distillation = config["recipes"][experiment(wildcards)["recipe"]]["sharpening"].get("distillation")
+    return str(SEED / f"{distillation['teacher']}.safetensors").format(**wildcards) if distillation else []
 
 
 def unfinished(network):

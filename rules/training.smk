@@ -62,6 +62,7 @@ rule continue_original:
 rule sharpen_network:
     input:
         original=SEED / "original.safetensors",
+        teacher=teacher,
         train=frames("train"),
         validation=frames("validation"),
     output:
@@ -80,11 +81,12 @@ rule sharpen_network:
     params:
         recipe=recipe("sharpening"),
         checkpoint=unfinished("sharpened"),
+        teacher=lambda wildcards, input: f"--teacher {shlex.quote(input.teacher)}" if input.teacher else "",
         code=code("steep.sharpening.training", "steep.checkpoint"),
     shell:
         "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, sharpening' python -m steep sharpen-network"
         " --original {input.original:q} --recipe {params.recipe:q} --seed {wildcards.seed}"
-        " --train {input.train:q} --validation {input.validation:q} --checkpoint {params.checkpoint:q}"
+        " --train {input.train:q} --validation {input.validation:q} --checkpoint {params.checkpoint:q} {params.teacher}"
         " --output {output.network:q} --history {output.history:q} --activations {output.activations:q} 2>&1 | tee -i {log:q}"
 
 

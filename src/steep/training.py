@@ -117,6 +117,11 @@ def learning_rate(progress: float, warmup: float = 0.0) -> float:
     return (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup))) / 2
 
 
+def classification(x: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean cross-entropy (nats) of `scores` (frames, classes) and `labels`, whatever the frames `x`."""
+    return functional.cross_entropy(scores, labels)
+
+
 def fit(
     network: DeepNetwork,
     frames: Frames,
@@ -125,8 +130,9 @@ def fit(
     before_batch: Callable[[float], None],
     after_epoch: Callable[[int, float], None],
     checkpoint: Checkpoint | None = None,
+    objective: Callable[[Tensor, Tensor, Tensor], Tensor] = classification,
 ) -> None:
-    """Minimise the cross-entropy on `frames`, with a learning rate that changes (see `learning_rate`).
+    """Minimise the objective on `frames`, with a learning rate that changes (see `learning_rate`).
 
     After every epoch the statistics of batch normalisation are estimated anew, without dropout.
 
@@ -140,6 +146,7 @@ def fit(
     before_batch : called with the training progress, 0 to 1.
     after_epoch : called with the number of epochs done and the mean training loss.
     checkpoint : where training goes on, if an earlier one was interrupted, and where its state is kept.
+    objective : what is minimised, of a batch of frames as the network sees them, its scores and its labels.
 
     Raises
     ------
@@ -170,7 +177,7 @@ def fit(
             batch_of_frames = scaled(augment(x[chosen], shuffle, **augmentation), frames.full_scale)
             with torch.autocast("cpu", torch.bfloat16, enabled=brief):
                 scores = network(batch_of_frames)
-            loss = functional.cross_entropy(scores.float(), labels[chosen])
+            loss = objective(batch_of_frames, scores.float(), labels[chosen])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()

@@ -1,12 +1,16 @@
 """Sharpening as training: it ends in steps, keeps learning after full sharpness, and is repeatable."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
+from scipy.special import softmax
 
 from steep.frames import Frames
-from steep.networks import ACTIVATIONS
+from steep.networks import ACTIVATIONS, as_tensor, logits
 from steep.sharpening.activation import SHAPES
-from steep.sharpening.training import sharpen
+from steep.sharpening.training import distillation, sharpen
 from steep.simulators import simulator
 from steep.threshold.compile import compile_network
 from steep.training import train_original
@@ -106,3 +110,33 @@ def test_the_adaptive_schedule_sees_the_validation_loss(split: tuple[Frames, Fra
         waits = losses[epoch - 1] > min(losses[:epoch])
         assert (reached[epoch + 1] == reached[epoch]) == (waits or reached[epoch] == 1), (epoch, reached, losses)
     assert reached[-1] == 1
+
+
+def test_equation_of_distillation(split: tuple[Frames, Frames]) -> None:
+    train, validation = split
+    teacher, _ = train_original(SPEC, RECIPE, train, validation, seed=3)
+    teacher.zero_grad(set_to_none=True)
+    x, labels = as_tensor(train.first(30)), torch.from_numpy(train.labels[:30].astype(np.int64))
+    scores = torch.randn(30, 2, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    found = distillation(teacher.eval(), weight=0.3, temperature=4.0, precision="float32")(x, scores, labels)
+    own, others = (softmax(s / 4, axis=1) for s in (scores.detach().numpy(), logits(teacher, x).numpy()))
+    apart = (others * np.log(others / own)).sum(1).mean()
+    labelled = -np.log(softmax(scores.detach().numpy(), axis=1)[np.arange(30), labels]).mean()
+    assert float(found.detach()) == pytest.approx(0.7 * labelled + 0.3 * 16 * apart, rel=1e-5)
+    found.backward()
+    assert all(parameter.grad is None for parameter in teacher.parameters())
+    assert scores.grad.abs().max() > 0
+
+
+def test_distillation_alone_needs_no_labels(split: tuple[Frames, Frames]) -> None:
+    """Sharpened after another network's answers only, one learns the classes from wrong labels as from right ones."""
+    train, validation = split
+    original, _ = train_original(SPEC, RECIPE, train, validation, seed=3)
+    recipe = SHARPENING | {"distillation": {"teacher": "original", "weight": 1, "temperature": 2}}
+    wrong = replace(train, labels=1 - train.labels)
+    (right, history, _), (other, _, _) = (
+        sharpen(original.tensors(), SPEC, recipe, frames, validation, seed=3, teacher=original.tensors())
+        for frames in (train, wrong)
+    )
+    assert history[-1]["validation_accuracy"] > 90
+    assert all(np.array_equal(array, other.tensors()[name]) for name, array in right.tensors().items())

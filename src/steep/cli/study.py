@@ -124,6 +124,7 @@ def continue_original(a: Arguments) -> None:
     recipe=STRUCTURE,
     seed=INTEGER,
     checkpoint=OPTIONAL_FILE,
+    teacher=OPTIONAL_FILE,
 )
 def sharpen_network(a: Arguments) -> None:
     """Train on from an original network until its units are steps."""
@@ -136,8 +137,9 @@ def sharpen_network(a: Arguments) -> None:
     from steep.sharpening.training import sharpen
 
     tensors, spec = load_network(a.original)
+    teacher = load_network(a.teacher)[0] if a.teacher else None
     network, rows, activations = sharpen(
-        tensors, spec, a.recipe, Frames.load(a.train), Frames.load(a.validation), a.seed, a.checkpoint
+        tensors, spec, a.recipe, Frames.load(a.train), Frames.load(a.validation), a.seed, a.checkpoint, teacher
     )
     write_text(a.history, pd.DataFrame(rows).to_csv(index=False))
     write_npz(a.activations, activations)

@@ -1,19 +1,21 @@
 """Training from an original network on, while its activations become steps."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
+from torch.nn import functional
 
 from steep.frames import Frames
 from steep.networks import DeepNetwork, as_tensor
 from steep.resume import Checkpoint, training_key
 from steep.sharpening.activation import CALIBRATION_FRAMES, CEILING_QUANTILE, begin_sharpening, set_sharpness
 from steep.sharpening.schedules import Moment, sharpness_at
-from steep.training import AFTERWARDS, History, fit, prepare_torch, restore
+from steep.training import AFTERWARDS, History, classification, fit, prepare_torch, restore
 
 RECORDED_FRAMES = 500
 # Histogram edges: bins around 0 and 1, where sharpened activations end, and on to 1.5 for an unbounded original.
@@ -57,6 +59,34 @@ class Recorder:
         }
 
 
+def distillation(
+    teacher: DeepNetwork, weight: float, temperature: float, precision: str
+) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """Return an objective for `fit`: besides the labels, what another network makes of the same frames.
+
+    With t the teacher's scores, s those of the network that learns, and T the temperature (Hinton, Vinyals, Dean,
+    2015, equation 4):
+
+        (1 - weight) * cross-entropy(labels, s) + weight * T^2 * KL(softmax(t / T) || softmax(s / T))
+
+    Parameters
+    ----------
+    teacher : in evaluation mode; not changed.
+    weight : 0 to 1.
+    temperature : more than 0.
+    precision : of the teacher's arithmetic, as in the recipe.
+
+    """
+
+    def objective(x: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            target = functional.softmax(teacher(x).float() / temperature, 1)
+        apart = functional.kl_div(functional.log_softmax(scores / temperature, 1), target, reduction="batchmean")
+        return (1 - weight) * classification(x, scores, labels) + weight * temperature**2 * apart
+
+    return objective
+
+
 def sharpen(
     tensors: dict[str, np.ndarray],
     spec: dict[str, Any],
@@ -65,6 +95,7 @@ def sharpen(
     validation: Frames,
     seed: int,
     checkpoint: Path | None = None,
+    teacher: dict[str, np.ndarray] | None = None,
 ) -> tuple[DeepNetwork, list[dict], dict[str, np.ndarray]]:
     """Train on from an original network until its units are steps, and beyond.
 
@@ -75,6 +106,7 @@ def sharpen(
     train, validation : frames; the validation frames are only measured, never learnt.
     seed : of dropout and batch order.
     checkpoint : file to go on from after an interruption (see `steep.resume`).
+    teacher : the network of the recipe's ``distillation``, of the same specification; none without one.
 
     Returns
     -------
@@ -111,7 +143,14 @@ def sharpen(
         recorder.record(network.activations(recorder.x), reached)
         history.note(epoch, loss, float(np.mean(reached)))
 
-    key = training_key("steep.sharpening.training", seed, recipe, (train, validation), spec, tensors)
+    objective = classification
+    learnt_from = tensors
+    if teacher is not None:
+        weight, temperature = (recipe["distillation"][name] for name in ("weight", "temperature"))
+        answers = restore(teacher, spec, recipe).eval()
+        objective = distillation(answers, weight, temperature, recipe.get("precision", "float32"))
+        learnt_from = tensors | {f"teacher.{name}": array for name, array in teacher.items()}
+    key = training_key("steep.sharpening.training", seed, recipe, (train, validation), spec, learnt_from)
     fit(
         network,
         train,
@@ -120,5 +159,6 @@ def sharpen(
         before_batch=lambda progress: set_sharpness(network, sharpness(progress)),
         after_epoch=after_epoch,
         checkpoint=checkpoint and Checkpoint(checkpoint, key, (history, recorder)),
+        objective=objective,
     )
     return network, history.rows, recorder.arrays()
