@@ -98,6 +98,17 @@ def test_training_never_sees_test_frames(study: Path) -> None:
     assert all("train.npz" in command and "test.npz" not in command for command in commands)
 
 
+def test_sharpening_learns_from_the_teacher_that_its_recipe_names(study: Path) -> None:
+    done = snakemake(study, "--dry-run", "--forceall", "--printshellcmds", "--quiet", "host")
+    commands = [line for line in done.stdout.splitlines() if "-m steep sharpen-network" in line]
+    named = re.compile(r"STEEP_JOB='(\S+) seed (\d+).* --checkpoint \S+ (?:--teacher (\S+))?")
+    dense = "small-dense-digits-current"
+    assert sorted(named.search(command).groups() for command in commands) == [
+        *(("small-cnn-digits", seed, None) for seed in "01"),
+        *((dense, seed, f"results/test/{dense}/seed-{seed}/continued.safetensors") for seed in "01"),
+    ]
+
+
 def test_a_second_run_does_nothing(study: Path) -> None:
     assert planned(study) == set()
     assert "Nothing to be done" in snakemake(study).stdout

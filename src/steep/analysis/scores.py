@@ -29,7 +29,9 @@ def float_classes(stages: dict[str, str], frames: Frames) -> dict[str, np.ndarra
     from steep.checkpoint import load_network
     from steep.networks import DeepNetwork, as_tensor, logits
     from steep.sharpening.activation import sharpened_network
+    from steep.training import keep_memory
 
+    keep_memory()
     torch.set_num_threads(1)
     classes = {}
     for stage, path in stages.items():

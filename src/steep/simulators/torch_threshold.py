@@ -11,7 +11,7 @@ from steep.frames import Frames
 from steep.spikes import PackedLayers, Spikes, kept_layers
 from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork
 
-BATCH = 500
+BATCH = 50  # the layers of so many frames stay in a processor's cache
 
 
 def potential(layer: ThresholdLayer, x: Tensor) -> Tensor:
@@ -30,7 +30,8 @@ def potential(layer: ThresholdLayer, x: Tensor) -> Tensor:
 
 def last_hidden_frames(network: ThresholdNetwork, frames: Frames) -> Frames:
     """Return the spikes of the layer before the output layer as frames (frames, 1, 1, units), with the labels."""
-    spikes = simulate(network, frames.values).layers[-2].astype(np.uint8)
+    number = len(network.layers) - 1
+    spikes = simulate(network, frames.values, {number}).layers[number - 1].astype(np.uint8)
     return Frames(spikes.reshape(len(spikes), 1, 1, -1), frames.labels, frames.classes, full_scale=1)
 
 
