@@ -56,6 +56,16 @@ def test_what_is_said_of_encodings_is_the_references(root: Path) -> None:
     assert f"{control.min():.2f} to {control.max():.2f} points against the original trained on" in text
 
 
+def test_what_is_said_of_cifar10_is_the_references(root: Path) -> None:
+    text = re.sub(r"\s+", " ", (root / "README.md").read_text()).replace("−", "-")
+    talk = pd.read_csv(root / "report" / "reference" / "cifar10" / "talk.csv").set_index("encoding")
+    current, contours = talk.loc["current"], talk.loc["contours"]
+    assert f"spiking costs {-current.loss:.2f} ± {current.loss_ci95:.2f} points by current" in text
+    assert f"{-current.control_loss:.2f} ± {current.control_loss_ci95:.2f} against the fair comparison" in text
+    assert f"the population code loses {current.spiking - current.spikes:.1f} more" in text
+    assert f"Contours lose {current.original - contours.original:.0f} points before any spiking" in text
+
+
 def test_the_picture_shows_the_reference(root: Path, tmp_path: Path) -> None:
     """Redrawn from the reference table, but for what it says it was made from."""
     talk = pd.read_csv(root / "report" / "reference" / "talk.csv")
