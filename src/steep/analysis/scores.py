@@ -87,7 +87,8 @@ def compare(spikes: dict[str, Spikes]) -> pd.DataFrame:
                 f"{reference} and {other} recorded layers {first.kept} of {list(first.units)} units and layers "
                 f"{second.kept} of {list(second.units)} units; run the simulations again"
             )
-        quantities = [(number, "spikes", first[number - 1], second[number - 1]) for number in second.kept]
+        # Unpacked only where bytes differ: the layers of a large network take gigabytes.
+        quantities = [(number, "spikes", first.packed[number - 1], second.packed[number - 1]) for number in second.kept]
         quantities.append((len(first), "potential", spikes[reference].potential, spikes[other].potential))
         for layer, quantity, a, b in quantities:
             if a.shape != b.shape:
@@ -95,10 +96,17 @@ def compare(spikes: dict[str, Spikes]) -> pd.DataFrame:
                     f"layer {layer}: {reference} and {other} recorded {quantity} of different shapes; "
                     "run the simulations again"
                 )
+            values, differing = a.size, 0
+            if quantity == "spikes":
+                values = len(a) * first.units[layer - 1]
+            if not np.array_equal(a, b):
+                if quantity == "spikes":
+                    a, b = first[layer - 1], second[layer - 1]
+                differing = int(np.count_nonzero(a != b))
             rows.append(
                 {
                     **{"reference": reference, "backend": other, "layer": layer, "quantity": quantity},
-                    **{"values": a.size, "differing": int(np.count_nonzero(a != b))},
+                    **{"values": values, "differing": differing},
                 }
             )
     return pd.DataFrame(rows, columns=["reference", "backend", "layer", "quantity", "values", "differing"])
