@@ -50,7 +50,7 @@ STUDIED = STPU.get("studies", {}).get("experiments", [])
 # What the studies measure; which experiments they are made of does not change a measurement.
 STUDY_SETTINGS = json.dumps({k: v for k, v in STPU.get("studies", {}).items() if k not in ("experiments", "responses")})
 # The keys of a sharpening recipe that a training without sharpening has no use for.
-SHARPNESS = ("shape", "schedule", "surrogate_slope", "ceiling", "distillation")
+SHARPENING_ONLY = ("shape", "schedule", "surrogate_slope", "ceiling", "distillation")
 SPLITS = ["train", "validation", "test"]
 # Jobs that the frames of a simulation are divided among, and what each writes.
 PARTS = config.get("parts", 1)
@@ -103,9 +103,9 @@ def recipe(part):
 
 
 def continued_recipe(wildcards):
-    """The recipe of the control: sharpening's, without what is about sharpness, as JSON."""
+    """The recipe of the control: sharpening's, without what only sharpening has, as JSON."""
     sharpening = config["recipes"][experiment(wildcards)["recipe"]]["sharpening"]
-    return as_json({key: value for key, value in sharpening.items() if key not in SHARPNESS})
+    return as_json({key: value for key, value in sharpening.items() if key not in SHARPENING_ONLY})
 
 
 def teacher(wildcards):

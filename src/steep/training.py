@@ -42,7 +42,7 @@ def keep_memory() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-        # Older versions refuse more than 32 MiB; left unset it would stay where it is for good, and not grow with use.
+        # Older versions refuse more than 32 MiB (mallopt(3)); unset, it would now stay at 128 KiB for good.
         mallopt(M_MMAP_THRESHOLD, 2**31 - 1) or mallopt(M_MMAP_THRESHOLD, 2**25)
 
 
@@ -146,7 +146,8 @@ def fit(
     before_batch : called with the training progress, 0 to 1.
     after_epoch : called with the number of epochs done and the mean training loss.
     checkpoint : where training goes on, if an earlier one was interrupted, and where its state is kept.
-    objective : what is minimised, of a batch of frames as the network sees them, its scores and its labels.
+    objective : what is minimised, of a batch of frames as the network sees them, its scores and its labels; other
+        networks that it asks work in the recipe's precision too.
 
     Raises
     ------
@@ -176,8 +177,7 @@ def fit(
             chosen = order[batch * size : (batch + 1) * size]
             batch_of_frames = scaled(augment(x[chosen], shuffle, **augmentation), frames.full_scale)
             with torch.autocast("cpu", torch.bfloat16, enabled=brief):
-                scores = network(batch_of_frames)
-            loss = objective(batch_of_frames, scores.float(), labels[chosen])
+                loss = objective(batch_of_frames, network(batch_of_frames).float(), labels[chosen])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()

@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.special import softmax
 
+from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import ACTIVATIONS, as_tensor, logits
 from steep.sharpening.activation import SHAPES
@@ -118,7 +119,7 @@ def test_equation_of_distillation(split: tuple[Frames, Frames]) -> None:
     teacher.zero_grad(set_to_none=True)
     x, labels = as_tensor(train.first(30)), torch.from_numpy(train.labels[:30].astype(np.int64))
     scores = torch.randn(30, 2, generator=torch.Generator().manual_seed(1), requires_grad=True)
-    found = distillation(teacher.eval(), weight=0.3, temperature=4.0, precision="float32")(x, scores, labels)
+    found = distillation(teacher.eval(), weight=0.3, temperature=4.0)(x, scores, labels)
     own, others = (softmax(s / 4, axis=1) for s in (scores.detach().numpy(), logits(teacher, x).numpy()))
     apart = (others * np.log(others / own)).sum(1).mean()
     labelled = -np.log(softmax(scores.detach().numpy(), axis=1)[np.arange(30), labels]).mean()
@@ -140,3 +141,11 @@ def test_distillation_alone_needs_no_labels(split: tuple[Frames, Frames]) -> Non
     )
     assert history[-1]["validation_accuracy"] > 90
     assert all(np.array_equal(array, other.tensors()[name]) for name, array in right.tensors().items())
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_teacher_and_its_recipe_go_together(split: tuple[Frames, Frames], told: bool) -> None:
+    original, _ = train_original(SPEC, RECIPE, *split, seed=3)
+    recipe = SHARPENING | ({"distillation": {"teacher": "original", "weight": 1, "temperature": 2}} if told else {})
+    with pytest.raises(SteepError, match="go together"):
+        sharpen(original.tensors(), SPEC, recipe, *split, seed=3, teacher=None if told else original.tensors())

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import DeepNetwork, as_tensor
 from steep.resume import Checkpoint, training_key
@@ -59,9 +60,7 @@ class Recorder:
         }
 
 
-def distillation(
-    teacher: DeepNetwork, weight: float, temperature: float, precision: str
-) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+def distillation(teacher: DeepNetwork, weight: float, temperature: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
     """Return an objective for `fit`: besides the labels, what another network makes of the same frames.
 
     With t the teacher's scores, s those of the network that learns, and T the temperature (Hinton, Vinyals, Dean,
@@ -74,12 +73,11 @@ def distillation(
     teacher : in evaluation mode; not changed.
     weight : 0 to 1.
     temperature : more than 0.
-    precision : of the teacher's arithmetic, as in the recipe.
 
     """
 
     def objective(x: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+        with torch.no_grad():
             target = functional.softmax(teacher(x).float() / temperature, 1)
         apart = functional.kl_div(functional.log_softmax(scores / temperature, 1), target, reduction="batchmean")
         return (1 - weight) * classification(x, scores, labels) + weight * temperature**2 * apart
@@ -106,7 +104,7 @@ def sharpen(
     train, validation : frames; the validation frames are only measured, never learnt.
     seed : of dropout and batch order.
     checkpoint : file to go on from after an interruption (see `steep.resume`).
-    teacher : the network of the recipe's ``distillation``, of the same specification; none without one.
+    teacher : the network that the recipe's ``distillation`` names, of the same specification; None without one.
 
     Returns
     -------
@@ -114,7 +112,16 @@ def sharpen(
     ``histogram`` int64 (epochs + 1, layers, bins), ``edges`` (bins + 1,), ``sharpness`` (epochs + 1, layers),
     ``centre`` and ``slope`` (layers,), float64, ``shape`` a string.
 
+    Raises
+    ------
+    SteepError
+        when there is a teacher without ``distillation`` or the other way round.
+
     """
+    if ("distillation" in recipe) != (teacher is not None):
+        raise SteepError(
+            "sharpening: a teacher and the recipe's distillation go together; give both (--teacher) or neither"
+        )
     shuffle = prepare_torch(seed, AFTERWARDS)
     network = restore(tensors, spec, recipe)
     history = History(network, validation, recipe["epochs"])
@@ -146,9 +153,8 @@ def sharpen(
     objective = classification
     learnt_from = tensors
     if teacher is not None:
-        weight, temperature = (recipe["distillation"][name] for name in ("weight", "temperature"))
-        answers = restore(teacher, spec, recipe).eval()
-        objective = distillation(answers, weight, temperature, recipe.get("precision", "float32"))
+        told = recipe["distillation"]
+        objective = distillation(restore(teacher, spec, recipe).eval(), told["weight"], told["temperature"])
         learnt_from = tensors | {f"teacher.{name}": array for name, array in teacher.items()}
     key = training_key("steep.sharpening.training", seed, recipe, (train, validation), spec, learnt_from)
     fit(
