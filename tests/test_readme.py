@@ -62,8 +62,14 @@ def test_what_is_said_of_cifar10_is_the_references(root: Path) -> None:
     current, contours = talk.loc["current"], talk.loc["contours"]
     assert f"spiking costs {-current.loss:.2f} ± {current.loss_ci95:.2f} points by current" in text
     assert f"{-current.control_loss:.2f} ± {current.control_loss_ci95:.2f} against the fair comparison" in text
-    assert f"the population code loses {current.spiking - current.spikes:.1f} more" in text
+    lost = [row.spiking - row.spikes for row in (current, contours)]
+    assert f"the population code loses {lost[0]:.1f} more, {lost[1]:.1f} by contours" in text
     assert f"Contours lose {current.original - contours.original:.0f} points before any spiking" in text
+    recipes = yaml.safe_load((root / "config" / "cifar10.yaml").read_text())["recipes"]
+    less, more = (
+        [recipes[name][part]["epochs"] for part in ("original", "sharpening")] for name in ("contours", "current")
+    )
+    assert f"{less[0]} and {less[1]} in place of {more[0]} and {more[1]}" in text
 
 
 def test_the_picture_shows_the_reference(root: Path, tmp_path: Path) -> None:
