@@ -65,7 +65,10 @@ def test_what_is_said_of_cifar10_is_the_references(root: Path) -> None:
     lost = [row.spiking - row.spikes for row in (current, contours)]
     assert f"the population code loses {lost[0]:.1f} more, {lost[1]:.1f} by contours" in text
     assert f"Contours lose {current.original - contours.original:.0f} points before any spiking" in text
-    recipes = yaml.safe_load((root / "config" / "cifar10.yaml").read_text())["recipes"]
+    study = yaml.safe_load((root / "config" / "cifar10.yaml").read_text())
+    verdicts = verdict_table(talk.reset_index(), study).set_index(["experiment", "claim"])["verdict"]
+    assert f"one to two points are {verdicts['cifar10-current', 'cost']}" in text
+    recipes = study["recipes"]
     less, more = (
         [recipes[name][part]["epochs"] for part in ("original", "sharpening")] for name in ("contours", "current")
     )

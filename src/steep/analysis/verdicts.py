@@ -216,9 +216,10 @@ def rule_note(verdicts: pd.DataFrame) -> str:
     if not len(allowed):
         return measured
     widened = "its rounding, or of a range by half its width" if told["talk_half_range"].any() else "its rounding"
+    reach = " to ".join(dict.fromkeys(f"±{value:.2f}" for value in (allowed.min(), allowed.max())))
     return (
         f"{measured} Reproduced: the talk's number, taken for one trained network, lies within {spread}, widened by "
-        f"{widened} (here ±{allowed.min():.2f} to ±{allowed.max():.2f} points); better or not reproduced: ours lies "
+        f"{widened} (here {reach} points); better or not reproduced: ours lies "
         f"above or below; undecided: it lies within an interval of more than ±{WIDEST:.0f} point. Against trained on: "
         "spiking minus the original trained on for as long as sharpening takes; it was not tuned for itself."
     )
