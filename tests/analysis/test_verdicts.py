@@ -103,6 +103,6 @@ def test_a_cost_given_as_a_range(spiking: float, word: str) -> None:
     table = verdict_table(talk({"c": spiking}), study)
     assert table["verdict"].tolist() == ["not in the talk", "not in the talk", word]
     assert verdict_view(table)["Cost: talk"].tolist() == ["−2.0 to −1.0"]
-    assert "of a range by half its width" in rule_note(table)
+    assert "of a range by half its width (here ±0.74 points)" in rule_note(table)
     wide = verdict_table(talk({"c": 96.5}, ci=0.8, seeds=2), study)
     assert wide["verdict"].tolist()[-1] == "undecided" and "seeds scatter too much, for C" in answer(wide, "test")

@@ -11,7 +11,8 @@ from steep.frames import Frames
 from steep.spikes import PackedLayers, Spikes, kept_layers
 from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork
 
-BATCH = 50  # the layers of so many frames stay in a processor's cache
+BATCH = 500
+UNITS = 2**22  # of the largest layer in a batch, at most: 16 MiB of float32, which stay in a processor's cache
 
 
 def potential(layer: ThresholdLayer, x: Tensor) -> Tensor:
@@ -44,10 +45,11 @@ def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int
     torch.set_num_threads(1)
     dtype = torch.float32 if network.float_dtype is np.float32 else torch.float64
     depth = len(network.layers)
+    batch_size = min(BATCH, max(1, UNITS // max(network.sizes)))
     packed: dict[int, list[np.ndarray]] = {number: [] for number in kept_layers(depth, keep)}
     last: list[np.ndarray] = []
     with torch.no_grad():
-        for batch in torch.from_numpy(frames).split(BATCH):
+        for batch in torch.from_numpy(frames).split(batch_size):
             x = batch.to(dtype)
             for number, layer in enumerate(network.layers, 1):
                 v = potential(layer, x)
