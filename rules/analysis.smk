@@ -4,8 +4,8 @@
 
 rule score_network:
     input:
-        original=SEED / "original.safetensors",
-        continued=SEED / "continued.safetensors",
+        original=shared("original.safetensors"),
+        continued=shared("continued.safetensors"),
         sharpened=SEED / "sharpened.safetensors",
         frames=frames(EVALUATION),
     output:

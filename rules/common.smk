@@ -102,16 +102,46 @@ def recipe(part):
     return lambda wildcards: as_json(config["recipes"][experiment(wildcards)["recipe"]][part])
 
 
+def control_recipe(sharpening):
+    """The recipe of the control: sharpening's, without what only sharpening has."""
+    return {key: value for key, value in sharpening.items() if key not in SHARPENING_ONLY}
+
+
 def continued_recipe(wildcards):
-    """The recipe of the control: sharpening's, without what only sharpening has, as JSON."""
-    sharpening = config["recipes"][experiment(wildcards)["recipe"]]["sharpening"]
-    return as_json({key: value for key, value in sharpening.items() if key not in SHARPENING_ONLY})
+    """The recipe of the experiment's control as JSON."""
+    return as_json(control_recipe(config["recipes"][experiment(wildcards)["recipe"]]["sharpening"]))
+
+
+def trained_in(key, network):
+    """The experiment in whose folder the `original` or `continued` network of an experiment lies: the first one that
+    trains the same. Experiments that differ in their sharpening alone share it."""
+
+    def made_from(key):
+        entry = config["experiments"][key]
+        chosen = config["recipes"][entry["recipe"]]
+        control = control_recipe(chosen["sharpening"]) if network == "continued" else {}
+        return (
+            entry["dataset"],
+            entry["encoding"],
+            config["networks"][entry["network"]]["layers"],
+            chosen["original"],
+            control,
+        )
+
+    return next(other for other in config["experiments"] if made_from(other) == made_from(key))
+
+
+def shared(file):
+    """Function that returns a file of the experiment's original or continued network, wherever it was trained."""
+    return (
+        lambda wildcards: RESULTS / trained_in(wildcards.experiment, Path(file).stem) / f"seed-{wildcards.seed}" / file
+    )
 
 
 def teacher(wildcards):
     """The network whose answers sharpening learns from besides the labels, where the recipe names one."""
     distillation = config["recipes"][experiment(wildcards)["recipe"]]["sharpening"].get("distillation")
-    return str(SEED / f"{distillation['teacher']}.safetensors").format(**wildcards) if distillation else []
+    return shared(f"{distillation['teacher']}.safetensors")(wildcards) if distillation else []
 
 
 def unfinished(network):
@@ -355,8 +385,6 @@ def datasets_used():
 def benchmarks():
     """The benchmark files of everything that is measured: all rules but exports, tables and figures."""
     rules_per_seed = [
-        "train_original",
-        "continue_original",
         "sharpen_network",
         "compile_network",
         "score_network",
@@ -368,6 +396,8 @@ def benchmarks():
         files.add(BENCHMARKS / entry["dataset"] / entry["encoding"] / "encode_frames.tsv")
         simulated = [f"-{part}" for part in range(1, PARTS + 1)] if PARTS > 1 else [""]
         measured = [*rules_per_seed]
+        measured += ["train_original"] if trained_in(name, "original") == name else []
+        measured += ["continue_original"] if trained_in(name, "continued") == name else []
         measured += [f"simulate_network-{backend}{part}" for backend in entry["backends"] for part in simulated]
         measured += [f"compare_backends-{readout}" for readout in readouts(entry)]
         extra = [readout for readout in readouts(entry) if readout != "potential"]

@@ -138,7 +138,10 @@ rule plot_conversion:
 rule plot_sharpening:
     input:
         sharpened=expand(SEED / "sharpened.csv", seed=config["seeds"], allow_missing=True),
-        continued=expand(SEED / "continued.csv", seed=config["seeds"], allow_missing=True),
+        continued=lambda wildcards: [
+            RESULTS / trained_in(wildcards.experiment, "continued") / f"seed-{seed}/continued.csv"
+            for seed in config["seeds"]
+        ],
     output:
         drawn("sharpening-{experiment}", "Method", "Accuracy over sharpening", which="{experiment}"),
     log:

@@ -33,7 +33,7 @@ rule train_original:
 
 rule continue_original:
     input:
-        original=SEED / "original.safetensors",
+        original=shared("original.safetensors"),
         train=frames("train"),
         validation=frames("validation"),
     output:
@@ -61,7 +61,7 @@ rule continue_original:
 
 rule sharpen_network:
     input:
-        original=SEED / "original.safetensors",
+        original=shared("original.safetensors"),
         teacher=teacher,
         train=frames("train"),
         validation=frames("validation"),

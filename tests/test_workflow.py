@@ -109,6 +109,32 @@ def test_sharpening_learns_from_the_teacher_that_its_recipe_names(study: Path) -
     ]
 
 
+def test_experiments_that_differ_in_sharpening_share_what_comes_before(study: Path) -> None:
+    """The original network is trained once for all of them, its control once for each way of training on."""
+    command = ["snakemake", "--cores", "2", "--configfile", "config/ablations.yaml", "--dry-run", "--forceall"]
+    done = subprocess.run(
+        [*command, "--printshellcmds", "--quiet", "host"],
+        **{"cwd": study, "env": ENVIRONMENT, "capture_output": True, "text": True, "timeout": 600},
+    )
+    config = yaml.safe_load((study / "config" / "ablations.yaml").read_text())
+    found: dict[str, dict[str, list[str]]] = {}
+    for job, verb, arguments in re.findall(r"STEEP_JOB='(\S+) seed 10, .* -m steep (\S+) (.*)", done.stdout):
+        files = re.findall(r"--(?:original|continued|teacher) results/ablations/(\S+)", arguments)
+        found.setdefault(verb, {})[job] = [file.replace("/seed-10/", "/") for file in files]
+    assert set(found["train-original"]) == {
+        *("reference", "no-normalization", "leaky-relu", "bounded-relu", "from-sigmoid", "from-tanh")
+    }
+    assert set(found["continue-original"]) == set(found["train-original"]) | {"no-dropout", "adam", "sgd"}
+    assert set(found["sharpen-network"]) == set(found["score-network"]) == set(config["experiments"])
+    original, continued = "reference/original.safetensors", "reference/continued.safetensors"
+    assert found["sharpen-network"]["surrogate-1"] == [original]
+    assert found["sharpen-network"]["taught-by-original"] == [original, original]
+    assert found["sharpen-network"]["taught-by-continued"] == [original, continued]
+    assert found["sharpen-network"]["from-tanh"] == ["from-tanh/original.safetensors"]
+    assert found["score-network"]["sgd"] == [original, "sgd/continued.safetensors"]
+    assert found["score-network"]["ramp"] == [original, continued]
+
+
 def test_a_second_run_does_nothing(study: Path) -> None:
     assert planned(study) == set()
     assert "Nothing to be done" in snakemake(study).stdout
