@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from steep.errors import SteepError
 from steep.frames import Frames
-from steep.population import population_key, train_population
+from steep.networks import DeepNetwork, as_tensor
+from steep.population import SPREAD, population_key, start_from_output, train_population
 from steep.simulators import simulator
 from steep.threshold.compile import compile_network
 from steep.threshold.network import ThresholdNetwork
@@ -36,6 +37,69 @@ def test_other_seeds_give_other_keys_and_too_many_active_units_are_refused() -> 
     assert not np.array_equal(population_key(5, 40, 8, 0), population_key(5, 40, 8, 1))
     with pytest.raises(SteepError, match="active is 9, but there are 8 units"):
         population_key(2, 8, 9, 0)
+
+
+def random_spikes(frames: int, classes: int) -> tuple[Frames, np.ndarray]:
+    """Return spikes whose class is the largest potential of a random output layer, and its weights."""
+    random = np.random.default_rng(frames)
+    values = (random.random((frames, 1, 1, 60)) < 0.3).astype(np.uint8)
+    output = random.integers(-127, 128, (classes, 60)).astype(np.int32)
+    labels = (values.reshape(frames, -1) @ output.T).argmax(axis=1).astype(np.uint8)
+    return Frames(values, labels, classes, full_scale=1), output
+
+
+def layer_of(frames: Frames, units: int) -> DeepNetwork:
+    spec = {
+        **{"input_shape": list(frames.shape), "full_scale": 1, "classes": frames.classes, "activation": "sigmoid"},
+        **{"layers": [{"kind": "dense", "units": units}], "batch_normalization": True},
+    }
+    return DeepNetwork(spec)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10])
+def test_the_start_is_a_thermometer_of_the_output_potential(classes: int) -> None:
+    frames, output = random_spikes(800, classes)
+    key = population_key(classes, 20 * classes, 20, seed=0)
+    network = layer_of(frames, 20 * classes)
+    start_from_output(network, output, key, frames)
+    network.eval()
+    fired = network.blocks[0].pre_activation(as_tensor(frames)).detach().numpy() > 0
+    potential = frames.values.reshape(800, -1) @ (output - output.mean(axis=0)).T
+    counts = fired @ key.T.astype(int)
+    for c in range(classes):
+        for unit in np.flatnonzero(key[c]):  # it fires above a level of the potential; equal ones differ in rounding
+            assert potential[fired[:, unit], c].min() > potential[~fired[:, unit], c].max() - 1e-3
+        share = (frames.labels == c).mean()
+        odds = share / (1 - share) * SPREAD ** np.linspace(1, -1, 20)
+        assert fired[:, key[c]].mean(axis=0) == pytest.approx(odds / (1 + odds), abs=2 / 800)
+    assert (counts.argmax(axis=1) == frames.labels).mean() > 0.8  # untrained
+
+
+def test_the_start_takes_shared_and_idle_units() -> None:
+    """Fewer units than keys need, more units than they need, output weights that tell nothing: no number is lost."""
+    frames, output = random_spikes(400, 4)
+    for units, weights in ((12, output), (30, output), (12, np.zeros_like(output))):
+        key = population_key(4, units, 6, seed=1)
+        network = layer_of(frames, units)
+        before = network.blocks[0].linear.weight.detach().numpy().copy()
+        start_from_output(network, weights, key, frames)
+        tensors = network.tensors()
+        assert all(np.isfinite(array).all() for array in tensors.values())
+        idle = ~key.any(axis=0)
+        assert np.array_equal(tensors["blocks.0.linear.weight"][idle], before[idle])
+        assert (tensors["blocks.0.norm.bias"][idle] == 0).all()
+
+
+def test_training_from_the_output_layer_keeps_what_it_knows() -> None:
+    """More is right after a single gentle epoch than a random start gets to."""
+    frames, output = random_spikes(1200, 5)
+    train, validation = frames.take(slice(1000)), frames.take(slice(1000, None))
+    recipe = RECIPE | {"units": 100, "active": 20, "optimizer": "rmsprop", "learning_rate": 1e-4, "epochs": 1}
+    right = {
+        name: train_population(train, validation, recipe, 3, None, start)[1][-1]["validation_accuracy"]
+        for name, start in (("random", None), ("output", output))
+    }
+    assert right["output"] > 85 and right["output"] > right["random"] + 20
 
 
 def test_from_hidden_spikes_to_classes(bars: Frames) -> None:

@@ -4,6 +4,9 @@ Each class has a key, the N units of the layer that should fire for it (Whetston
 training the scores of the classes are the numbers of their units that fire, times a factor, into softmax and
 cross-entropy. The layer learns from the spikes of the deployed network's last hidden layer, which stay as they are, so
 all readouts of a network share its hidden layers.
+
+Training starts from random weights, as Whetstone's does, or from those of the network's output layer, which has learnt
+from far more than the spikes of the training frames alone: this study's choice, see `start_from_output`.
 """
 
 from pathlib import Path
@@ -18,10 +21,11 @@ from steep.networks import DeepNetwork, as_tensor
 from steep.resume import Checkpoint, training_key
 from steep.sharpening.activation import CALIBRATION_FRAMES, begin_sharpening, set_sharpness
 from steep.sharpening.schedules import Moment, sharpness_at
-from steep.training import History, fit, prepare_torch
+from steep.training import ESTIMATION_FRAMES, History, estimate_statistics, fit, prepare_torch
 
 STAGE = 2  # random numbers of its own, see `steep.training`
 FULL_SCORE = 10.0  # score of a class whose units all fire
+SPREAD = 10.0  # odds that a class's most ready unit fires, over those of the class; its least ready one's, under them
 
 
 def population_key(classes: int, units: int, active: int, seed: int) -> np.ndarray:
@@ -47,10 +51,53 @@ def population_key(classes: int, units: int, active: int, seed: int) -> np.ndarr
     return key
 
 
+@torch.no_grad()
+def start_from_output(network: DeepNetwork, output: np.ndarray, key: np.ndarray, train: Frames) -> None:
+    """Make the units of a class a thermometer of the class's potential.
+
+    Each unit gets the output weights of its class, less the mean over all classes, which decides nothing, as large as
+    random initial weights. Its threshold is a quantile of what it then receives: where a share s of the frames is of
+    the class, its units fire with odds from s / (1 - s) times `SPREAD` down to s / (1 - s) over `SPREAD`, in equal
+    ratios. So the number of units that fire grows with the potential, and few fire for other classes. A unit of several
+    classes gets the mean of their weights and the sum of their shares.
+
+    Parameters
+    ----------
+    network : the layer, with batch normalisation as PyTorch makes it; changed in place.
+    output : weights of the output layer, (classes, units of the last hidden layer).
+    key : bool (classes, units), see `population_key`.
+    train : spikes of the last hidden layer.
+
+    """
+    layer, x = network.blocks[0], as_tensor(train.first(ESTIMATION_FRAMES))
+    used = key.any(axis=0)
+    part = torch.from_numpy(key[:, used].T / key[:, used].sum(axis=0)[:, None])
+    weight = (part @ torch.from_numpy(output - output.mean(axis=0))).float()
+    spread = weight.std(dim=1, keepdim=True).clamp_min(torch.finfo().tiny)
+    layer.linear.weight[used] = weight / spread * layer.linear.weight.std()
+    estimate_statistics(network, x)
+    network.eval()
+
+    shares = np.bincount(train.labels, minlength=len(key)) / len(train)
+    share = np.minimum((shares[:, None] * key).sum(axis=0), 1.0)
+    first, unit = key.argmax(axis=0), np.arange(key.shape[1])
+    rank = key.cumsum(axis=1)[first, unit] - 1
+    odds = SPREAD ** (1 - 2 * rank / max(key[0].sum() - 1, 1))
+    fires = share * odds / (share * odds + 1 - share)
+    received = layer.pre_activation(x).numpy()
+    thresholds = [np.quantile(values, 1 - chance) for values, chance in zip(received.T, fires, strict=True)]
+    layer.norm.bias.copy_(torch.from_numpy(np.where(used, -np.array(thresholds), 0.0)))
+
+
 def train_population(
-    train: Frames, validation: Frames, recipe: dict[str, Any], seed: int, checkpoint: Path | None = None
+    train: Frames,
+    validation: Frames,
+    recipe: dict[str, Any],
+    seed: int,
+    checkpoint: Path | None = None,
+    output: np.ndarray | None = None,
 ) -> tuple[DeepNetwork, list[dict]]:
-    """Train the layer from scratch, its units sharpening as the recipe's schedule says.
+    """Train the layer, its units sharpening as the recipe's schedule says.
 
     Parameters
     ----------
@@ -58,6 +105,7 @@ def train_population(
     recipe : the config's ``population`` recipe.
     seed : of the key, initial weights, dropout and batch order.
     checkpoint : file to go on from after an interruption (see `steep.resume`).
+    output : weights of the deployed network's output layer, where the recipe starts from them.
 
     Returns
     -------
@@ -77,6 +125,8 @@ def train_population(
         network.output.weight.copy_(torch.from_numpy(key * (FULL_SCORE / recipe["active"])))
         network.output.bias.zero_()
     network.output.requires_grad_(False)
+    if output is not None:
+        start_from_output(network, output, key, train)
     history = History(network, validation, recipe["epochs"])
 
     def sharpness(progress: float) -> tuple[float, ...]:
@@ -87,7 +137,8 @@ def train_population(
         set_sharpness(network, reached)
         history.note(epoch, loss, reached[0])
 
-    identity = training_key("steep.population", seed, recipe, (train, validation), spec)
+    start = None if output is None else {"output": output}
+    identity = training_key("steep.population", seed, recipe, (train, validation), spec, start)
     fit(
         network,
         train,

@@ -178,7 +178,8 @@ def train_population(a: Arguments) -> None:
 
     network = ThresholdNetwork.load(a.network)
     train, validation = (last_hidden_frames(network, Frames.load(path)) for path in (a.train, a.validation))
-    population, rows = train_population(train, validation, a.recipe, a.seed, a.checkpoint)
+    output = network.layers[-1].weight if a.recipe.get("start") == "output" else None
+    population, rows = train_population(train, validation, a.recipe, a.seed, a.checkpoint, output)
     write_text(a.history, pd.DataFrame(rows).to_csv(index=False))
     save_network(a.output, population.tensors(), population.spec)
     finish(a.checkpoint)
