@@ -352,6 +352,31 @@ rule tabulate_verdicts:
         "STEEP_JOB=tables python -m steep tabulate-verdicts --study {params.study:q} --talk {input:q} --csv {output.csv:q} --html {output.html:q} --view {output.view:q} --answer {output.answer:q} --note {output.note:q} 2>&1 | tee -i {log:q}"
 
 
+rule tabulate_effects:
+    input:
+        RESULTS / "tables/accuracy.csv",
+    output:
+        **tabulated("effects", "Results", "What each change does"),
+        view=RESULTS / "tables/effects-view.csv",
+    log:
+        LOGS / "tabulate_effects.log",
+    benchmark:
+        BENCHMARKS / "tabulate_effects.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(1),
+    params:
+        study=as_json(
+            {key: config[key] for key in ("experiments", "networks", "evaluation", "baseline") if key in config},
+            sort=False,
+        ),
+        code=code("steep.analysis.effects", "steep.analysis.render"),
+    shell:
+        "STEEP_JOB=tables python -m steep tabulate-effects --study {params.study:q} --accuracy {input:q} --csv {output.csv:q} --html {output.html:q} --view {output.view:q} 2>&1 | tee -i {log:q}"
+
+
 rule record_traces:
     input:
         figures(),
@@ -381,7 +406,7 @@ rule summarize_study:
     output:
         markdown=RESULTS / "summary.md",
         html=RESULTS / "summary.html",
-        latex=expand(RESULTS / "tables/{table}.tex", table=["verdicts-view", "talk-view"]),
+        latex=[view.with_suffix(".tex") for view in views()],
     log:
         LOGS / "summarize_study.log",
     benchmark:

@@ -238,6 +238,7 @@ def figures():
         "confusion",
     ]
     names = ["overview", "transfer", "sigmoid", "activity", "energy"]
+    names += ["effects"] if "baseline" in config else []
     names += expand("conversion-{dataset}", dataset=config["datasets"])
     names += expand("{figure}-{experiment}", figure=per_experiment, experiment=config["experiments"])
     names += expand("aggregate-{experiment}", experiment=filter(few_filters, config["experiments"]))
@@ -252,6 +253,7 @@ def tables():
     """Names of the tables that have a page and a CSV twin."""
     names = ["verdicts", "talk", "accuracy", "backends", "margins", "activity", "energy", "costs", "provenance"]
     names += ["study-bits", "study-margins", *(["stpu", "study-stpu"] if STPU else [])]
+    names += ["effects"] if "baseline" in config else []
     return [*names, *expand("benchmark-{benchmark}", benchmark=BENCHMARKED)]
 
 
@@ -273,7 +275,10 @@ def pages():
 
 def views():
     """The tables as text for people, from which summaries are made."""
-    return [RESULTS / f"tables/{name}-view.csv" for name in ("verdicts", "talk")]
+    return [
+        RESULTS / f"tables/{name}-view.csv"
+        for name in ("verdicts", "talk", *(["effects"] if "baseline" in config else []))
+    ]
 
 
 def titles():

@@ -69,6 +69,27 @@ rule plot_overview:
         "STEEP_JOB=figures python -m steep plot-overview --verdicts {input:q} --evaluation {params.evaluation:q} --output {output:q} 2>&1 | tee -i {log:q}"
 
 
+rule plot_effects:
+    input:
+        RESULTS / "tables/effects.csv",
+    output:
+        drawn("effects", "Results", "What each change does"),
+    log:
+        LOGS / "plot_effects.log",
+    benchmark:
+        BENCHMARKS / "plot_effects.tsv"
+    conda:
+        "../envs/steep.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(1),
+    params:
+        evaluation=EVALUATION,
+        code=code("steep.figures.effects"),
+    shell:
+        "STEEP_JOB=figures python -m steep plot-effects --effects {input:q} --evaluation {params.evaluation:q} --output {output:q} 2>&1 | tee -i {log:q}"
+
+
 rule plot_transfer:
     output:
         drawn("transfer", "Method", "Rectified linear unit and spiking neuron"),

@@ -97,6 +97,7 @@ CASES = [
         "experiments.small-cnn-digits.readouts: lacks 'potential'; write it too",
     ),
     ("recipes.quick.original.dropout", 1, "dropout: 1 is out of range; write less than 1"),
+    ("baseline", "small-cnn", "baseline: 'small-cnn' is not in experiments; did you mean 'small-cnn-digits'?"),
     ("seeds", [0, 0], "seeds: an entry stands twice; write each once"),
     ("study", "a b; rm -r", "study: 'a b; rm -r' is not a name; write lower-case letters, digits and single dashes"),
     ("experiments", {}, "experiments: "),

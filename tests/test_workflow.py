@@ -168,7 +168,7 @@ AFTER_SHARPENING = (
             "plot_convergence",
         ),
         *("tabulate_accuracy", "tabulate_talk", "tabulate_backends", "tabulate_costs", "record_provenance"),
-        *("tabulate_verdicts", "plot_overview"),
+        *("tabulate_verdicts", "plot_overview", "tabulate_effects", "plot_effects"),
     }
 )
 EDITS = [

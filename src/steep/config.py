@@ -151,10 +151,14 @@ def _references(config: dict[str, Any]) -> list[str]:
     for name, encoding in config["encodings"].items():
         if encoding["kind"] == "contours" and encoding["low"] > encoding["high"]:
             messages.append(f"encodings.{name}.low: {encoding['low']} is above high, {encoding['high']}; write less")
-    for experiment in config.get("stpu", {}).get("studies", {}).get("experiments", []):
+    named = [
+        ("stpu.studies.experiments", name) for name in config.get("stpu", {}).get("studies", {}).get("experiments", [])
+    ]
+    named += [("baseline", config["baseline"])] if "baseline" in config else []
+    for key, experiment in named:
         if experiment not in config["experiments"]:
             hint = suggest(experiment, list(config["experiments"]))
-            messages.append(f"stpu.studies.experiments: {experiment!r} is not in experiments; {hint}")
+            messages.append(f"{key}: {experiment!r} is not in experiments; {hint}")
     return messages
 
 

@@ -17,6 +17,7 @@ from steep.figures import (
     aggregate,
     confusion,
     conversion,
+    effects,
     energy,
     feature_maps,
     layers,
@@ -73,6 +74,16 @@ OVERVIEW = pd.DataFrame(
     }
 )
 
+EFFECTS = pd.DataFrame(
+    {
+        "change": ["nothing changed", "a", "b", "c"],
+        "spiking": [96.0, 97, 95, 96.1],
+        "effect": [np.nan, 1.0, -1.0, 0.1],
+        "effect_ci95": [np.nan, 0.2, 0.3, np.nan],
+        "verdict": ["baseline", "better", "worse", "unclear"],
+    }
+)
+
 
 def raw(shape: tuple[int, ...]) -> Frames:
     return Frames(RNG.integers(0, 256, (6, *shape)).astype(np.uint8), np.arange(6, dtype=np.uint8) % 3, 3)
@@ -98,6 +109,7 @@ FIGURES: dict[str, Any] = {
     "confusion": lambda: confusion.draw(MATRICES, (7, 5), 2, ["torch", "stpu"], "t"),
     "activity": lambda: activity.draw(TABLE, {"e": "E"}),
     "energy": lambda: energy.draw(ENERGIES, pd.read_csv(PUBLISHED / "energy-per-frame.csv"), {"e": "E"}),
+    "effects": lambda: effects.draw(EFFECTS, "validation"),
     "overview": lambda: overview.draw(OVERVIEW, "test"),
 }
 
@@ -115,6 +127,18 @@ def test_a_figure_carries_its_trace(tmp_path: Path) -> None:
     save_figure(transfer.draw(), tmp_path / "f.svg", trace)
     assert read_trace(tmp_path / "f.svg") == trace
     assert list(trace["inputs"]) == [str(tmp_path / "in.csv")]
+
+
+def test_effects_stand_where_they_were_measured_and_show_their_verdict() -> None:
+    axis = effects.draw(EFFECTS, "validation").axes[0]
+    points = [bar.lines[0] for bar in axis.containers]
+    assert [(point.get_xdata()[0], point.get_ydata()[0]) for point in points] == [(1.0, 0), (-1.0, 1), (0.1, 2)]
+    assert [point.get_marker() for point in points] == ["^", "v", "o"]
+    reach = [bar.lines[2][0].get_segments()[0][:, 0].tolist() if bar.has_xerr else None for bar in axis.containers]
+    assert reach == [[0.8, 1.2], [-1.3, -0.7], None]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["a", "b", "c"]
+    assert "nothing changed: 96.00%" in axis.get_xlabel() and "validation frames" in axis.get_xlabel()
+    plt.close("all")
 
 
 def test_the_neuron_fires_above_its_threshold_and_keeps_nothing() -> None:

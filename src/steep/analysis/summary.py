@@ -24,6 +24,7 @@ CHAPTERS = {
     "Cost": ("energy", "benchmark"),
 }
 CAPTIONS = {
+    "effects": "What each change does to the spiking accuracy, against the first row of the table.",
     "transfer": "A rectified linear unit, and a spiking neuron simulated on the STPU model.",
     "sigmoid": "The sharpened activation, and the slope through which it learns.",
     "conversion": "Frames each way: as they are, binarized, as contours, as injected current.",
@@ -66,9 +67,10 @@ def _words(material: dict[str, Path], name: str) -> str:
 
 def text(config: dict[str, Any], material: dict[str, Path], folder: Path) -> str:
     """Return the study as Markdown, with links to its figures relative to `folder`."""
-    verdicts, talk = (
-        pd.read_csv(material[f"{name}-view.csv"], dtype=str, keep_default_na=False) for name in ("verdicts", "talk")
-    )
+
+    def table(name: str, note: str = "") -> str:
+        view = pd.read_csv(material[f"{name}-view.csv"], dtype=str, keep_default_na=False)
+        return to_markdown(view, note).strip()
 
     remarks = config.get("remarks", [])
 
@@ -78,10 +80,18 @@ def text(config: dict[str, Any], material: dict[str, Path], folder: Path) -> str
     parts = [
         f"# {config['title']}\n",
         _words(material, "answer.txt"),
-        to_markdown(verdicts, _words(material, "verdicts-note.txt")).strip(),
+        table("verdicts", _words(material, "verdicts-note.txt")),
         f"![The talk's accuracies beside ours]({link(material['overview.svg'])})",
+    ]
+    if "effects.svg" in material:
+        parts += [
+            "## What each change does\n",
+            table("effects"),
+            f"![{CAPTIONS['effects']}]({link(material['effects.svg'])})",
+        ]
+    parts += [
         "## Every number of the talk beside ours\n",
-        to_markdown(talk, _words(material, "talk-note.txt")).strip(),
+        table("talk", _words(material, "talk-note.txt")),
         *(["What to know beside it:", "\n".join(f"- {remark}" for remark in remarks)] if remarks else []),
         f"To repeat it:\n\n```\n{_words(material, 'repeat.txt')}\n```",
     ]
@@ -123,6 +133,11 @@ def page(config: dict[str, Any], material: dict[str, Path]) -> str:
         f'<p class="answer">{html.escape(_words(material, "answer.txt"))}</p>',
         _table(material["verdicts.html"]),
         _figure("", material["overview.svg"]),
+        *(
+            [_table(material["effects.html"]), _figure("effects", material["effects.svg"])]
+            if "effects.svg" in material
+            else []
+        ),
         "".join(f"<p>{html.escape(remark)}</p>" for remark in config.get("remarks", [])),
         f"<p>To repeat it:</p><pre>{html.escape(_words(material, 'repeat.txt'))}</pre>",
         "<details><summary>Every number of the talk beside ours</summary>"
@@ -134,7 +149,7 @@ def page(config: dict[str, Any], material: dict[str, Path]) -> str:
         body.append(f"<h2>{chapter}</h2>{shown}")
     body.append("<h2>Tables</h2>")
     for name, path in material.items():
-        if name.endswith(".html") and name not in ("verdicts.html", "talk.html"):
+        if name.endswith(".html") and name not in ("verdicts.html", "talk.html", "effects.html"):
             heading = re.search(r"<h1>(.*?)</h1>", path.read_text(encoding="utf-8"))
             body.append(f"<details><summary>{heading.group(1) if heading else name}</summary>{_table(path)}</details>")
     return (

@@ -166,6 +166,16 @@ def plot_energy(a: Arguments) -> None:
     save(a, draw(pd.read_csv(a.energy), pd.read_csv(a.published), a.titles), [a.energy, a.published])
 
 
+@verb("effects", "output", evaluation=TEXT)
+def plot_effects(a: Arguments) -> None:
+    """Draw what each change does beside the baseline."""
+    import pandas as pd
+
+    from steep.figures.effects import draw
+
+    save(a, draw(pd.read_csv(a.effects), a.evaluation), [a.effects])
+
+
 @verb("verdicts", "output", evaluation=TEXT)
 def plot_overview(a: Arguments) -> None:
     """Draw the talk's accuracies beside ours."""

@@ -72,6 +72,20 @@ def tabulate_verdicts(a: Arguments) -> None:
     log.info("%s", words)
 
 
+@verb("accuracy", "csv", "html", "view", study=STRUCTURE)
+def tabulate_effects(a: Arguments) -> None:
+    """Hold every experiment against the study's baseline, seed by seed."""
+    import pandas as pd
+
+    from steep.analysis.effects import EFFECTS_NOTE, effect_table, effect_view
+    from steep.files import write_text
+
+    table = effect_table(a.study, pd.read_csv(a.accuracy))
+    view, note = effect_view(table), EFFECTS_NOTE.format(frames=a.study.get("evaluation", "test").capitalize())
+    write_views(a, table, view, "What each change does", note, [a.accuracy])
+    write_text(a.view, view.to_csv(index=False))
+
+
 @verb("csv", "html", results=FILES)
 def record_traces(a: Arguments) -> None:
     """Say of every figure and table which rule made it, from which files, with their digests."""

@@ -1,0 +1,86 @@
+"""What a change does: the experiments of a study held against one of them, the baseline, seed by seed."""
+
+import math
+from typing import Any
+
+import pandas as pd
+from scipy.stats import ttest_rel
+
+from steep.analysis.compare import holm
+from steep.analysis.statistics import CONFIDENCE, interval
+from steep.analysis.tables import number
+
+EFFECTS_NOTE = (
+    "{frames} accuracy in %, readout potential, and its difference from the first row's in points, seed by seed: mean "
+    "± half-width of the 95% interval over seeds (Student's t). Better, worse: not chance, also when corrected for the "
+    "number of rows (paired t, Holm, 5%); open: it may be chance. Spiking − original compares a row with its own "
+    "original network, which is another one where the row changes it."
+)
+
+
+def effect_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame:
+    """Hold every experiment on the baseline's data against the baseline.
+
+    Parameters
+    ----------
+    config : ``experiments``, ``networks``, ``baseline``.
+    accuracy : `steep.analysis.tables.accuracy_table`.
+
+    Returns
+    -------
+    One row per experiment, the baseline first: accuracies of its original and its spiking network, their difference
+    ``loss``, the ``effect`` (its spiking accuracy minus the baseline's, seed by seed), each with the half-width of its
+    95% interval (``_ci95``), the ``p`` of the effect (paired t) and a verdict: ``baseline``, ``better``, ``worse``,
+    ``open`` (not told from chance after Holm's correction), ``same`` (the same accuracy for every seed), ``unclear``
+    (one seed).
+
+    """
+    baseline = config["baseline"]
+    dataset = config["experiments"][baseline]["dataset"]
+    read = accuracy[accuracy["readout"] == "potential"]
+    by_seed = read.groupby(["experiment", "stage", "seed"])["accuracy"].first()
+    rows = []
+    for experiment in [baseline, *(key for key in config["experiments"] if key != baseline)]:
+        entry = config["experiments"][experiment]
+        if entry["dataset"] != dataset:
+            continue
+        original, spiking = (by_seed[experiment, stage].sort_index() for stage in ("original", "threshold"))
+        effect = spiking - by_seed[baseline, "threshold"].sort_index()
+        row: dict[str, object] = {
+            "experiment": experiment,
+            "change": entry.get("title", config["networks"][entry["network"]]["title"]),
+            "seeds": len(spiking),
+            "frames": int(read.loc[read["experiment"] == experiment, "frames"].iloc[0]),
+        }
+        measured = {"original": original, "spiking": spiking, "loss": spiking - original, "effect": effect}
+        for name, values in measured.items():
+            row[name], row[f"{name}_ci95"] = interval(values.to_numpy())
+        row["p"], row["verdict"] = math.nan, "open"
+        if experiment == baseline:
+            row |= {"effect": math.nan, "effect_ci95": math.nan, "verdict": "baseline"}
+        elif (effect == 0).all():
+            row["verdict"] = "same"
+        elif len(effect) < 2:
+            row["verdict"] = "unclear"
+        else:
+            row["p"] = float(ttest_rel(spiking, spiking - effect).pvalue) if effect.std() else 0.0
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    told = holm(table["p"]) <= 1 - CONFIDENCE
+    table.loc[told, "verdict"] = ["better" if effect > 0 else "worse" for effect in table.loc[told, "effect"]]
+    return table
+
+
+def effect_view(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the effects as text for people."""
+
+    def column(name: str, sign: bool = False) -> list[str]:
+        return [number(v, ci, sign=sign) for v, ci in zip(table[name], table[f"{name}_ci95"], strict=True)]
+
+    return pd.DataFrame(
+        {
+            **{"Changed": table["change"], "Seeds": table["seeds"], "Original": column("original")},
+            **{"Spiking": column("spiking"), "Spiking − original": column("loss", sign=True)},
+            **{"Effect on spiking": column("effect", sign=True), "Verdict": table["verdict"]},
+        }
+    )

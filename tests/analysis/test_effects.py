@@ -1,0 +1,70 @@
+"""Effects: paired by seed, corrected for their number, and nothing told from one seed."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import t as student
+
+from steep.analysis.effects import effect_table, effect_view
+
+# A difference between seeds that hides what a change does, unless seeds are compared one by one.
+BY_SEED = np.array([95.0, 96.0, 97.0, 98.0, 99.0])
+UP = np.array([0.5, 0.5, 0.6, 0.4, 0.5])
+SPIKING = {
+    "plain": BY_SEED,
+    "good": BY_SEED + UP,
+    "bad": BY_SEED - UP,
+    "noise": BY_SEED + np.array([0.5, -0.5, 0.6, -0.4, 0.0]),
+    "nothing": BY_SEED,
+    "shift": BY_SEED - 0.25,
+}
+
+
+def study(spiking: dict[str, np.ndarray]) -> tuple[dict, pd.DataFrame]:
+    config = {
+        **{"baseline": "plain", "networks": {"n": {"title": "N"}}},
+        "experiments": {name: {"dataset": "d", "network": "n", "title": f"the {name}"} for name in reversed(spiking)}
+        | {"elsewhere": {"dataset": "other", "network": "n"}},
+    }
+    rows = [
+        {"experiment": name, "stage": stage, "backend": backend, "readout": readout, "seed": seed, "frames": 1000}
+        | {"accuracy": 99.5 if stage == "original" else value if readout == "potential" else 10.0}
+        for name, values in (spiking | {"elsewhere": BY_SEED}).items()
+        for seed, value in enumerate(values)
+        for stage, backend, readout in (
+            ("original", "torch", "potential"),
+            *(("threshold", backend, readout) for backend in ("torch", "stpu") for readout in ("potential", "spikes")),
+        )
+    ]
+    return config, pd.DataFrame(rows).sample(frac=1, random_state=0)  # whatever the order of the rows
+
+
+def test_what_a_change_does_is_told_seed_by_seed() -> None:
+    table = effect_table(*study(SPIKING)).set_index("experiment")
+    assert table.index[0] == "plain" and set(table.index) == set(SPIKING)
+    assert table["verdict"].to_dict() == {
+        **{"plain": "baseline", "good": "better", "bad": "worse", "noise": "open", "nothing": "same", "shift": "worse"},
+    }
+    good = table.loc["good"]
+    half = student.ppf(0.975, 4) * np.std(UP, ddof=1) / np.sqrt(5)
+    assert (good["effect"], good["effect_ci95"]) == pytest.approx((0.5, half))
+    assert good["spiking"] == pytest.approx(97.5) and good["loss"] == pytest.approx(97.5 - 99.5)
+    assert good["seeds"] == 5 and good["frames"] == 1000
+
+
+def test_a_small_effect_is_open_among_many() -> None:
+    """Alone it would be told from chance, among twenty rows it is not."""
+    random = np.random.default_rng(1)
+    weak = BY_SEED + np.array([0.5, 0.1, 0.4, 0.2, 0.15])
+    alone = effect_table(*study({"plain": BY_SEED, "weak": weak})).set_index("experiment")
+    assert 0.01 < alone.loc["weak", "p"] < 0.05 and alone.loc["weak", "verdict"] == "better"
+    others = {f"n{i}": BY_SEED + random.normal(0, 0.3, 5) for i in range(20)}
+    among = effect_table(*study({"plain": BY_SEED, "weak": weak} | others)).set_index("experiment")
+    assert among.loc["weak", "p"] == alone.loc["weak", "p"] and among.loc["weak", "verdict"] == "open"
+
+
+def test_one_seed_tells_nothing() -> None:
+    table = effect_table(*study({name: values[:1] for name, values in SPIKING.items()})).set_index("experiment")
+    assert table.loc["good", "verdict"] == "unclear" and table.loc["nothing", "verdict"] == "same"
+    view = effect_view(table.reset_index()).set_index("Changed")
+    assert view.loc["the good", "Effect on spiking"] == "+0.50" and view.loc["the plain", "Effect on spiking"] == "–"
