@@ -62,8 +62,9 @@ def test_what_is_said_of_cifar10_is_the_references(root: Path) -> None:
     current, contours = talk.loc["current"], talk.loc["contours"]
     assert f"spiking costs {-current.loss:.2f} ± {current.loss_ci95:.2f} points by current" in text
     assert f"{-current.control_loss:.2f} ± {current.control_loss_ci95:.2f} against the fair comparison" in text
-    lost = [row.spiking - row.spikes for row in (current, contours)]
-    assert f"the population code loses {lost[0]:.1f} more, {lost[1]:.1f} by contours" in text
+    by_spikes = [f"{row.spikes:.2f} ± {row.spikes_ci95:.2f}" for row in (current, contours)]
+    assert f"gets {by_spikes[0]}, no less than by potentials, and {by_spikes[1]} by contours" in text
+    assert all(row.spikes > row.spiking for row in (current, contours))
     assert f"Contours lose {current.original - contours.original:.0f} points before any spiking" in text
     study = yaml.safe_load((root / "config" / "cifar10.yaml").read_text())
     verdicts = verdict_table(talk.reset_index(), study).set_index(["experiment", "claim"])["verdict"]
