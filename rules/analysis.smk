@@ -358,6 +358,7 @@ rule tabulate_effects:
     output:
         **tabulated("effects", "Results", "What each change does"),
         view=RESULTS / "tables/effects-view.csv",
+        note=RESULTS / "tables/effects-note.txt",
     log:
         LOGS / "tabulate_effects.log",
     benchmark:
@@ -374,7 +375,7 @@ rule tabulate_effects:
         ),
         code=code("steep.analysis.effects", "steep.analysis.render"),
     shell:
-        "STEEP_JOB=tables python -m steep tabulate-effects --study {params.study:q} --accuracy {input:q} --csv {output.csv:q} --html {output.html:q} --view {output.view:q} 2>&1 | tee -i {log:q}"
+        "STEEP_JOB=tables python -m steep tabulate-effects --study {params.study:q} --accuracy {input:q} --csv {output.csv:q} --html {output.html:q} --view {output.view:q} --note {output.note:q} 2>&1 | tee -i {log:q}"
 
 
 rule record_traces:
@@ -402,7 +403,7 @@ rule summarize_study:
     input:
         figures=figures(),
         tables=[*pages(), RESULTS / "tables/traces.html", *views()],
-        texts=[RESULTS / f"tables/{name}.txt" for name in ("answer", "verdicts-note", "talk-note", "repeat")],
+        texts=texts(),
     output:
         markdown=RESULTS / "summary.md",
         html=RESULTS / "summary.html",

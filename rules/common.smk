@@ -114,7 +114,8 @@ def continued_recipe(wildcards):
 
 def trained_in(key, network):
     """The experiment in whose folder the `original` or `continued` network of an experiment lies: the first one that
-    trains the same. Experiments that differ in their sharpening alone share it."""
+    trains the same. Experiments that differ in their sharpening alone share it. Another order of the experiments in the
+    config moves it, and it is trained anew, to the same bits."""
 
     def made_from(key):
         entry = config["experiments"][key]
@@ -279,6 +280,12 @@ def views():
         RESULTS / f"tables/{name}-view.csv"
         for name in ("verdicts", "talk", *(["effects"] if "baseline" in config else []))
     ]
+
+
+def texts():
+    """The words beside them."""
+    names = ["answer", "verdicts-note", "talk-note", *(["effects-note"] if "baseline" in config else []), "repeat"]
+    return [RESULTS / f"tables/{name}.txt" for name in names]
 
 
 def titles():

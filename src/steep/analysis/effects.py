@@ -12,9 +12,10 @@ from steep.analysis.tables import number
 
 EFFECTS_NOTE = (
     "{frames} accuracy in %, readout potential, and its difference from the first row's in points, seed by seed: mean "
-    "± half-width of the 95% interval over seeds (Student's t). Better, worse: not chance, also when corrected for the "
-    "number of rows (paired t, Holm, 5%); open: it may be chance. Spiking − original compares a row with its own "
-    "original network, which is another one where the row changes it."
+    "± half-width of the 95% interval over seeds (Student's t), each row for itself and on one set of frames. Better, "
+    "worse: told from chance between seeds, corrected for the number of rows (paired t, Holm, 5%); open: not so, even "
+    "where the row's own interval leaves out 0; same: equal for every seed; unclear: seeds too few or all alike. Rows "
+    "that differ in sharpening alone share their original networks. Spiking − original: against the row's own original."
 )
 
 
@@ -32,7 +33,7 @@ def effect_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame
     ``loss``, the ``effect`` (its spiking accuracy minus the baseline's, seed by seed), each with the half-width of its
     95% interval (``_ci95``), the ``p`` of the effect (paired t) and a verdict: ``baseline``, ``better``, ``worse``,
     ``open`` (not told from chance after Holm's correction), ``same`` (the same accuracy for every seed), ``unclear``
-    (one seed).
+    (one seed, or the same difference for all, which leaves nothing to compare it with).
 
     """
     baseline = config["baseline"]
@@ -60,10 +61,10 @@ def effect_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame
             row |= {"effect": math.nan, "effect_ci95": math.nan, "verdict": "baseline"}
         elif (effect == 0).all():
             row["verdict"] = "same"
-        elif len(effect) < 2:
+        elif len(effect) < 2 or effect.nunique() == 1:
             row["verdict"] = "unclear"
         else:
-            row["p"] = float(ttest_rel(spiking, spiking - effect).pvalue) if effect.std() else 0.0
+            row["p"] = float(ttest_rel(spiking, spiking - effect).pvalue)
         rows.append(row)
     table = pd.DataFrame(rows)
     told = holm(table["p"]) <= 1 - CONFIDENCE

@@ -86,7 +86,7 @@ def text(config: dict[str, Any], material: dict[str, Path], folder: Path) -> str
     if "effects.svg" in material:
         parts += [
             "## What each change does\n",
-            table("effects"),
+            table("effects", _words(material, "effects-note.txt")),
             f"![{CAPTIONS['effects']}]({link(material['effects.svg'])})",
         ]
     parts += [

@@ -72,7 +72,7 @@ def tabulate_verdicts(a: Arguments) -> None:
     log.info("%s", words)
 
 
-@verb("accuracy", "csv", "html", "view", study=STRUCTURE)
+@verb("accuracy", "csv", "html", "view", "note", study=STRUCTURE)
 def tabulate_effects(a: Arguments) -> None:
     """Hold every experiment against the study's baseline, seed by seed."""
     import pandas as pd
@@ -84,6 +84,7 @@ def tabulate_effects(a: Arguments) -> None:
     view, note = effect_view(table), EFFECTS_NOTE.format(frames=a.study.get("evaluation", "test").capitalize())
     write_views(a, table, view, "What each change does", note, [a.accuracy])
     write_text(a.view, view.to_csv(index=False))
+    write_text(a.note, f"{note}\n")
 
 
 @verb("csv", "html", results=FILES)
