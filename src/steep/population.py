@@ -59,7 +59,7 @@ def start_from_output(network: DeepNetwork, output: np.ndarray, key: np.ndarray,
     random initial weights. Its threshold is a quantile of what it then receives: where a share s of the frames is of
     the class, its units fire with odds from s / (1 - s) times `SPREAD` down to s / (1 - s) over `SPREAD`, in equal
     ratios. So the number of units that fire grows with the potential, and few fire for other classes. A unit of several
-    classes gets the mean of their weights and the sum of their shares.
+    classes gets the mean of their weights and the sum of their shares, and stands where it does in the first of them.
 
     Parameters
     ----------
@@ -82,7 +82,8 @@ def start_from_output(network: DeepNetwork, output: np.ndarray, key: np.ndarray,
     share = np.minimum((shares[:, None] * key).sum(axis=0), 1.0)
     first, unit = key.argmax(axis=0), np.arange(key.shape[1])
     rank = key.cumsum(axis=1)[first, unit] - 1
-    odds = SPREAD ** (1 - 2 * rank / max(key[0].sum() - 1, 1))
+    active = key[0].sum()
+    odds = SPREAD ** (1 - 2 * rank / (active - 1)) if active > 1 else np.ones(len(unit))
     fires = share * odds / (share * odds + 1 - share)
     received = layer.pre_activation(x).numpy()
     thresholds = [np.quantile(values, 1 - chance) for values, chance in zip(received.T, fires, strict=True)]

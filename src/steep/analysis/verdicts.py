@@ -181,7 +181,7 @@ def answer(verdicts: pd.DataFrame, evaluation: str) -> str:
             f"{' to '.join(ends)}."
         )
     if not len(claimed):
-        sentences.insert(0, "No experiment of this study is a row of the talk; it shows the method on other data.")
+        sentences.insert(0, "No experiment of this study is a row of the talk.")
     apart = verdicts[(verdicts["verdict"] == REPRODUCED) & verdicts["mean_differs"]]
     if len(apart):
         named = [f"{row.network} ({NAMES[row.claim]})" for row in apart.itertuples()]
