@@ -76,11 +76,11 @@ OVERVIEW = pd.DataFrame(
 
 EFFECTS = pd.DataFrame(
     {
-        "change": ["nothing changed", "a", "b", "c"],
-        "spiking": [96.0, 97, 95, 96.1],
-        "effect": [np.nan, 1.0, -1.0, 0.1],
-        "effect_ci95": [np.nan, 0.2, 0.3, np.nan],
-        "verdict": ["baseline", "better", "worse", "unclear"],
+        "change": ["nothing changed", "a", "b", "c", "d"],
+        "spiking": [96.0, 97, 95, 96.1, 95.5],
+        "effect": [np.nan, 1.0, -1.0, 0.1, -0.5],
+        "effect_ci95": [np.nan, 0.2, 0.3, np.nan, 0.4],
+        "verdict": ["baseline", "better", "worse", "unclear", "likely worse"],
     }
 )
 
@@ -132,12 +132,18 @@ def test_a_figure_carries_its_trace(tmp_path: Path) -> None:
 def test_effects_stand_where_they_were_measured_and_show_their_verdict() -> None:
     axis = effects.draw(EFFECTS, "validation").axes[0]
     points = [bar.lines[0] for bar in axis.containers]
-    assert [(point.get_xdata()[0], point.get_ydata()[0]) for point in points] == [(1.0, 0), (-1.0, 1), (0.1, 2)]
-    assert [point.get_marker() for point in points] == ["^", "v", "o"]
-    reach = [bar.lines[2][0].get_segments()[0][:, 0].tolist() if bar.has_xerr else None for bar in axis.containers]
-    assert reach == [[0.8, 1.2], [-1.3, -0.7], None]
-    assert [label.get_text() for label in axis.get_yticklabels()] == ["a", "b", "c"]
-    assert "nothing changed: 96.00%" in axis.get_xlabel() and "validation frames" in axis.get_xlabel()
+    assert [(point.get_xdata()[0], point.get_ydata()[0]) for point in points] == [
+        (1.0, 0),
+        (-1.0, 1),
+        (0.1, 2),
+        (-0.5, 3),
+    ]
+    assert [point.get_marker() for point in points] == ["^", "v", "o", "v"]
+    assert [point.get_markerfacecolor() == point.get_color() for point in points] == [True, True, True, False]
+    reach = [bar.lines[2][0].get_segments()[0][:, 0] if bar.has_xerr else [] for bar in axis.containers]
+    np.testing.assert_allclose(np.concatenate(reach), [0.8, 1.2, -1.3, -0.7, -0.9, -0.1])
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["a", "b", "c", "d"]
+    assert "nothing changed, 96.00%" in axis.get_xlabel() and "validation frames" in axis.get_xlabel()
     plt.close("all")
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from steep.analysis.effects import effect_view
 from steep.analysis.render import between_marks, to_markdown
 
 FAST, STANDALONE, TORCH = "Steep, Brian2 fast", "Brian2 C++ standalone", "PyTorch threshold network, best batch"
@@ -115,6 +116,7 @@ def tables(reference: Path) -> dict[str, str]:
         "training": ("training-cost", training_view),
         "stpu": ("stpu-cost", stpu_view),
         "rules": ("costs", rule_view),
+        "effects": ("ablations/effects", effect_view),
     }
     talk = [(reference / folder / "talk.md").read_text(encoding="utf-8") for folder in ("", "cifar10")]
     made = {"results": "\n".join(talk)}

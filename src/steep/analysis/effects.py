@@ -13,9 +13,10 @@ from steep.analysis.tables import number
 EFFECTS_NOTE = (
     "{frames} accuracy in %, readout potential, and its difference from the first row's in points, seed by seed: mean "
     "± half-width of the 95% interval over seeds (Student's t), each row for itself and on one set of frames. Better, "
-    "worse: told from chance between seeds, corrected for the number of rows (paired t, Holm, 5%); open: not so, even "
-    "where the row's own interval leaves out 0; same: equal for every seed; unclear: seeds too few or all alike. Rows "
-    "that differ in sharpening alone share their original networks. Spiking − original: against the row's own original."
+    "worse: told from chance between seeds, corrected for the number of rows (paired t, Holm, 5%); likely: only before "
+    "that correction, which one row in twenty is by chance; open: not told from chance; same: equal for every seed; "
+    "unclear: seeds too few or all alike. Rows that differ in sharpening alone share their original networks. "
+    "Spiking − original: against the row's own original."
 )
 
 
@@ -31,9 +32,10 @@ def effect_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame
     -------
     One row per experiment, the baseline first: accuracies of its original and its spiking network, their difference
     ``loss``, the ``effect`` (its spiking accuracy minus the baseline's, seed by seed), each with the half-width of its
-    95% interval (``_ci95``), the ``p`` of the effect (paired t) and a verdict: ``baseline``, ``better``, ``worse``,
-    ``open`` (not told from chance after Holm's correction), ``same`` (the same accuracy for every seed), ``unclear``
-    (one seed, or the same difference for all, which leaves nothing to compare it with).
+    95% interval (``_ci95``), the ``p`` of the effect (paired t) and a verdict: ``baseline``; ``better`` or ``worse``,
+    told from chance after Holm's correction for the number of rows; ``likely better`` or ``likely worse``, before it;
+    ``open``, neither; ``same``, the same accuracy for every seed; ``unclear``, one seed, or the same difference for
+    all, which leaves nothing to compare it with.
 
     """
     baseline = config["baseline"]
@@ -67,8 +69,11 @@ def effect_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame
             row["p"] = float(ttest_rel(spiking, spiking - effect).pvalue)
         rows.append(row)
     table = pd.DataFrame(rows)
-    told = holm(table["p"]) <= 1 - CONFIDENCE
-    table.loc[told, "verdict"] = ["better" if effect > 0 else "worse" for effect in table.loc[told, "effect"]]
+    for p, likely in ((table["p"], "likely "), (holm(table["p"]), "")):
+        told = p <= 1 - CONFIDENCE
+        table.loc[told, "verdict"] = [
+            likely + ("better" if effect > 0 else "worse") for effect in table.loc[told, "effect"]
+        ]
     return table
 
 

@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 
 from steep.figures.style import BLUE, GREY, VERMILION, plt
 
-LOOKS = {"better": (BLUE, "^"), "worse": (VERMILION, "v")}  # anything else: a grey dot
+LOOKS = {"better": (BLUE, "^"), "worse": (VERMILION, "v")}  # anything else: a grey dot; likely: not filled
+TICKS = (-50, -20, -10, -5, -2, -1, -0.5, 0, 0.5, 1, 2, 5, 10, 20, 50)
 
 
 def draw(effects: pd.DataFrame, evaluation: str) -> Figure:
@@ -22,20 +23,29 @@ def draw(effects: pd.DataFrame, evaluation: str) -> Figure:
     figure, axis = plt.subplots(figsize=(8, 0.25 * len(changes) + 1.3), layout="constrained")
     axis.axvline(0, color=GREY, linewidth=1)
     for y, row in enumerate(changes.itertuples()):
-        colour, marker = LOOKS.get(row.verdict, (GREY, "o"))
+        colour, marker = LOOKS.get(row.verdict.removeprefix("likely "), (GREY, "o"))
+        inside = "white" if row.verdict.startswith("likely ") else colour
         half = None if pd.isna(row.effect_ci95) else row.effect_ci95
-        axis.errorbar(row.effect, y, xerr=half, color=colour, marker=marker, markersize=5, linewidth=1.2)
-        edge = row.effect + (half or 0)
-        axis.annotate(
-            f"{row.effect:+.2f}".replace("-", "−"),
-            (max(edge, 0), y),
-            **{"xytext": (5, 0), "textcoords": "offset points", "va": "center", "fontsize": 7, "color": colour},
+        axis.errorbar(
+            row.effect, y, xerr=half, color=colour, marker=marker, markerfacecolor=inside, markersize=5, linewidth=1.2
         )
+        text = f"{row.effect:+.2f}".replace("-", "−")
+        axis.annotate(
+            text,
+            (1, y),
+            **{"xycoords": axis.get_yaxis_transform(), "xytext": (4, 0), "textcoords": "offset points"},
+            **{"va": "center", "fontsize": 8, "color": colour},
+        )
+    axis.set_xscale("symlog", linthresh=1)  # small effects beside large ones
+    low, high = axis.get_xlim()
+    ticks = [tick for tick in TICKS if low <= tick <= high]
+    axis.set(xticks=ticks, xticklabels=[f"{tick:+g}".replace("-", "−") if tick else "0" for tick in ticks])
+    axis.set_xticks([], minor=True)
     axis.set(yticks=range(len(changes)), yticklabels=changes["change"], ylim=(len(changes) - 0.4, -0.6))
     axis.set_xlabel(
-        f"points of spiking accuracy on {evaluation} frames, against {baseline.change}: {baseline.spiking:.2f}%"
+        f"points of spiking accuracy on {evaluation} frames, linear up to 1\n"
+        f"0: {baseline.change}, {baseline.spiking:.2f}%"
     )
     axis.tick_params(axis="y", labelsize=8, length=0)
     axis.grid(axis="x", color=GREY, alpha=0.2)
-    axis.margins(x=0.08)
     return figure
