@@ -84,10 +84,12 @@ REFERENCE = accuracy.csv talk.csv talk.md backends.csv costs.csv margins.csv stu
 reference: $(READY) ## keep the tables of a study and the benchmarks in report/reference, and the talk's table in README.md
 	mkdir -p $(KEPT)
 	cp $(addprefix results/$(STUDY)/tables/,$(REFERENCE)) $(KEPT)/
+	set -e; for each in tables/effects.csv figures/effects.svg; do \
+	  test ! -e results/$(STUDY)/$$each || cp results/$(STUDY)/$$each $(KEPT)/; done
 ifeq ($(STUDY),paper)
 	cp results/paper/figures/convergence-stpu-dnn-binarized.svg report/reference/
 	cp results/paper/figures/overview.svg docs/
 endif
 	set -e; for each in simulators sizes training stpu; do for kind in csv svg; do \
 	  test ! -e results/benchmark/$$each.$$kind || cp results/benchmark/$$each.$$kind report/reference/$$each-cost.$$kind; done; done
-	$(BIN)/python -m steep update-pages --reference report/reference --pages README.md docs/cost.md
+	$(BIN)/python -m steep update-pages --reference report/reference --pages README.md docs/cost.md docs/sharpening.md

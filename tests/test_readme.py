@@ -11,13 +11,14 @@ import pytest
 import yaml
 
 from steep.analysis.documents import filled, tables
+from steep.analysis.effects import effect_table
 from steep.analysis.statistics import interval
 from steep.analysis.verdicts import overview, verdict_table
 from steep.figures.overview import draw
 from steep.figures.style import save_figure
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/cost.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/cost.md", "docs/sharpening.md"])
 def test_tables_are_the_references(root: Path, page: str) -> None:
     """`make reference` writes them; nobody edits them by hand."""
     text = (root / page).read_text()
@@ -34,7 +35,7 @@ def test_every_simulator_measured_gave_the_same_spikes(root: Path) -> None:
         assert len(measured) > 20 and measured["differing"].sum() == 0, name
 
 
-@pytest.mark.parametrize("folder", ["", "cifar10", "encodings"])
+@pytest.mark.parametrize("folder", ["", "ablations", "cifar10", "encodings"])
 def test_the_reference_agrees_with_itself(root: Path, folder: str) -> None:
     reference = root / "report" / "reference" / folder
     accuracy, talk = (pd.read_csv(reference / f"{name}.csv") for name in ("accuracy", "talk"))
@@ -90,6 +91,36 @@ def test_what_is_said_of_cifar10_is_the_references(root: Path) -> None:
         [recipes[name][part]["epochs"] for part in ("original", "sharpening")] for name in ("contours", "current")
     )
     assert f"{less[0]} and {less[1]} in place of {more[0]} and {more[1]}" in text
+
+
+def test_what_is_said_of_sharpening_is_the_references(root: Path) -> None:
+    reference = root / "report" / "reference" / "ablations"
+    study = yaml.safe_load((root / "config" / "ablations.yaml").read_text())
+    accuracy = pd.read_csv(reference / "accuracy.csv")
+    table = effect_table(study, accuracy)
+    pd.testing.assert_frame_equal(table, pd.read_csv(reference / "effects.csv"))
+    effects = table.set_index("experiment")
+    text = re.sub(r"\s+", " ", (root / "docs" / "sharpening.md").read_text())
+    readme = re.sub(r"\s+", " ", (root / "README.md").read_text())
+    said = {name: f"{-effects.effect[name]:.2f} ± {effects.effect_ci95[name]:.2f}" for name in effects.index}
+    for name, sentence in {
+        "no-surrogate": "sigmoid itself the network loses {}",
+        "surrogate-32": "32 is likely worse, by {}",
+        "late": "only when training ends, {} points are lost",
+        "no-normalization": "is likely worth {} points",
+        "sgd": "SGD is likely worse, by {}",
+        "from-sigmoid": "from sigmoid it is likely worse, by {}",
+        "from-tanh": "from tanh, by {}",
+    }.items():
+        assert sentence.format(said[name]) in text
+        assert effects.verdict[name] == ("worse" if name == "late" else "likely worse")
+    told = {name for name, verdict in effects["verdict"].items() if "worse" in verdict or "better" in verdict}
+    assert len(told) == 7  # those above; everything else is said to be open
+    assert f"loses {said['no-surrogate']} points, and {said['late']} where" in readme
+    spiking = accuracy[accuracy["stage"] == "threshold"].pivot(index="seed", columns="experiment", values="accuracy")
+    assert 2.6 < (spiking["reference"] - spiking["no-surrogate"]).min() < 2.7
+    behind = effects["original"]["reference"] - effects["original"]
+    assert all(behind[name] > -effects.effect[name] for name in ("from-sigmoid", "from-tanh"))
 
 
 def test_the_picture_shows_the_reference(root: Path, tmp_path: Path) -> None:
