@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import t as student
 
-from steep.analysis.effects import effect_table, effect_view
+from steep.analysis.effects import effect_answer, effect_table, effect_view
 
 # A difference between seeds that hides what a change does, unless seeds are compared one by one.
 BY_SEED = np.array([95.0, 96.0, 97.0, 98.0, 99.0])
@@ -75,3 +75,10 @@ def test_one_seed_tells_nothing() -> None:
     assert table.loc["good", "verdict"] == "unclear" and table.loc["nothing", "verdict"] == "same"
     view = effect_view(table.reset_index()).set_index("Changed")
     assert view.loc["the good", "Effect on spiking"] == "+0.50" and view.loc["the plain", "Effect on spiking"] == "–"
+
+
+def test_the_sentence_names_what_was_told() -> None:
+    table = effect_table(*study(SPIKING))
+    assert effect_answer(table) == "Of 5 changes, 1 better (the good), 1 worse (the bad)."
+    alone = effect_table(*study({"plain": BY_SEED, "nothing": BY_SEED}))
+    assert effect_answer(alone) == "Of 1 change, none is told from the first row."

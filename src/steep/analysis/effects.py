@@ -77,6 +77,17 @@ def effect_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame
     return table
 
 
+def effect_answer(table: pd.DataFrame) -> str:
+    """Return in a sentence which changes are better or worse than the baseline."""
+    changes = table[table["verdict"] != "baseline"]
+    parts = []
+    for verdict in ("better", "likely better", "worse", "likely worse"):
+        found = changes.loc[changes["verdict"] == verdict, "change"].tolist()
+        parts += [f"{len(found)} {verdict} ({'; '.join(found)})"] if found else []
+    count = f"Of {len(changes)} change{'s' if len(changes) != 1 else ''}"
+    return f"{count}, {', '.join(parts) or 'none is told from the first row'}."
+
+
 def effect_view(table: pd.DataFrame) -> pd.DataFrame:
     """Return the effects as text for people."""
 

@@ -80,16 +80,17 @@ def text(config: dict[str, Any], material: dict[str, Path], folder: Path) -> str
     parts = [
         f"# {config['title']}\n",
         _words(material, "answer.txt"),
-        table("verdicts", _words(material, "verdicts-note.txt")),
-        f"![The talk's accuracies beside ours]({link(material['overview.svg'])})",
     ]
     if "effects.svg" in material:
         parts += [
             "## What each change does\n",
             table("effects", _words(material, "effects-note.txt")),
             f"![{CAPTIONS['effects']}]({link(material['effects.svg'])})",
+            "## Is the talk reproduced?\n",
         ]
     parts += [
+        table("verdicts", _words(material, "verdicts-note.txt")),
+        f"![The talk's accuracies beside ours]({link(material['overview.svg'])})",
         "## Every number of the talk beside ours\n",
         table("talk", _words(material, "talk-note.txt")),
         *(["What to know beside it:", "\n".join(f"- {remark}" for remark in remarks)] if remarks else []),
@@ -126,18 +127,17 @@ def _table(path: Path) -> str:
 def page(config: dict[str, Any], material: dict[str, Path]) -> str:
     """Return the study as one page: no script, no outside file, every figure and table inside."""
     title = html.escape(config["title"])
+    effects = []
+    if "effects.svg" in material:
+        effects = [_table(material["effects.html"]), _figure("effects", material["effects.svg"])]
     body = [
         f"<h1>{title}</h1>",
         "<p>Can a deep network that was trained with ordinary backpropagation run as spiking neurons, one frame per "
         "time step, without losing accuracy? The talk <i>Steep Deep Spiking Networks</i> (Sandia, 2017) says so.</p>",
         f'<p class="answer">{html.escape(_words(material, "answer.txt"))}</p>',
+        *effects,
         _table(material["verdicts.html"]),
         _figure("", material["overview.svg"]),
-        *(
-            [_table(material["effects.html"]), _figure("effects", material["effects.svg"])]
-            if "effects.svg" in material
-            else []
-        ),
         "".join(f"<p>{html.escape(remark)}</p>" for remark in config.get("remarks", [])),
         f"<p>To repeat it:</p><pre>{html.escape(_words(material, 'repeat.txt'))}</pre>",
         "<details><summary>Every number of the talk beside ours</summary>"

@@ -77,11 +77,12 @@ def tabulate_effects(a: Arguments) -> None:
     """Hold every experiment against the study's baseline, seed by seed."""
     import pandas as pd
 
-    from steep.analysis.effects import EFFECTS_NOTE, effect_table, effect_view
+    from steep.analysis.effects import EFFECTS_NOTE, effect_answer, effect_table, effect_view
     from steep.files import write_text
 
     table = effect_table(a.study, pd.read_csv(a.accuracy))
-    view, note = effect_view(table), EFFECTS_NOTE.format(frames=a.study.get("evaluation", "test").capitalize())
+    frames = a.study.get("evaluation", "test").capitalize()
+    view, note = effect_view(table), f"{effect_answer(table)} {EFFECTS_NOTE.format(frames=frames)}"
     write_views(a, table, view, "What each change does", note, [a.accuracy])
     write_text(a.view, view.to_csv(index=False))
     write_text(a.note, f"{note}\n")
