@@ -12,6 +12,7 @@ shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(SOURCE))}; 
 import snakemake.utils
 from snakemake.exceptions import WorkflowError
 from steep.config import check_config, typed
+from steep.datasets import SOURCES
 from steep.digest import code_digest
 from steep.errors import SteepError
 from steep.simulators import BACKENDS
@@ -171,6 +172,11 @@ def labels(wildcards):
 def titled(wildcards):
     """The heading of a figure: network, experiment."""
     return titles()[wildcards.experiment]
+
+
+def class_names(wildcards):
+    """What the classes of the experiment's data are called, as JSON."""
+    return as_json(SOURCES[config["datasets"][experiment(wildcards)["dataset"]]["source"]].names)
 
 
 def per_studied_seed(wildcards):

@@ -247,9 +247,10 @@ rule plot_mistakes:
         runtime=minutes(1),
     params:
         title=titled,
+        names=class_names,
         code=code("steep.figures.mistakes"),
     shell:
-        "STEEP_JOB={wildcards.experiment} python -m steep plot-mistakes --examples {input.examples:q} --network {input.network:q} --title {params.title:q} --output {output:q} 2>&1 | tee -i {log:q}"
+        "STEEP_JOB={wildcards.experiment} python -m steep plot-mistakes --examples {input.examples:q} --network {input.network:q} --names {params.names:q} --title {params.title:q} --output {output:q} 2>&1 | tee -i {log:q}"
 
 
 rule plot_aggregate:
@@ -318,9 +319,10 @@ rule plot_confusion:
     params:
         title=titled,
         simulators=lambda wildcards: as_json(experiment(wildcards)["backends"]),
+        names=class_names,
         code=code("steep.figures.confusion"),
     shell:
-        "STEEP_JOB={wildcards.experiment} python -m steep plot-confusion --activity {input.activity:q} --classes {input.classes:q} --simulators {params.simulators:q} --title {params.title:q} --output {output:q} 2>&1 | tee -i {log:q}"
+        "STEEP_JOB={wildcards.experiment} python -m steep plot-confusion --activity {input.activity:q} --classes {input.classes:q} --simulators {params.simulators:q} --names {params.names:q} --title {params.title:q} --output {output:q} 2>&1 | tee -i {log:q}"
 
 
 rule plot_activity:

@@ -61,6 +61,7 @@ HISTORY = pd.DataFrame(
         "validation_accuracy": [98.0, 97, 96, 98, 98.2, 97.5, 96.4, 97.9],
     }
 )
+NAMES = ["soil", "tree", "water"]
 MATRICES = {
     "original": confusion.confusion(FRAMES.labels.astype(np.int64), FRAMES.labels[::-1].astype(np.int64), 3),
     "threshold": confusion.confusion(ACTIVITY["labels"], ACTIVITY["classes"], 3),
@@ -105,8 +106,8 @@ FIGURES: dict[str, Any] = {
     "aggregate-none": lambda: aggregate.draw(NONE_RIGHT, NETWORK, "t"),
     "feature_maps": lambda: feature_maps.draw(ACTIVITY, "t"),
     "feature_maps-marked": lambda: feature_maps.draw(MARKED, "t"),
-    "mistakes": lambda: mistakes.draw(EXAMPLES, NETWORK, "t"),
-    "confusion": lambda: confusion.draw(MATRICES, (7, 5), 2, ["torch", "stpu"], "t"),
+    "mistakes": lambda: mistakes.draw(EXAMPLES, NETWORK, NAMES, "t"),
+    "confusion": lambda: confusion.draw(MATRICES, (7, 5), 2, ["torch", "stpu"], NAMES, "t"),
     "activity": lambda: activity.draw(TABLE, {"e": "E"}),
     "energy": lambda: energy.draw(ENERGIES, pd.read_csv(PUBLISHED / "energy-per-frame.csv"), {"e": "E"}),
     "effects": lambda: effects.draw(EFFECTS, "validation"),
@@ -205,7 +206,9 @@ def test_frames_that_become_wrong_and_right_are_counted_each() -> None:
 @pytest.mark.parametrize("classes", [3, 10])
 def test_both_confusions_have_one_scale_and_numbers_to_read(classes: int) -> None:
     matrix = RNG.integers(1, 50, (classes, classes))
-    figure = confusion.draw({"original": matrix, "threshold": 3 * matrix}, (1, 1), 1, ["torch"], "t")
+    figure = confusion.draw(
+        {"original": matrix, "threshold": 3 * matrix}, (1, 1), 1, ["torch"], list("0123456789")[:classes], "t"
+    )
     left, middle = (axis.images[0].norm for axis in figure.axes[:2])
     assert (left.vmin, left.vmax) == (middle.vmin, middle.vmax)
     assert all(text.get_fontsize() >= 6.5 for axis in figure.axes for text in axis.texts)
@@ -353,3 +356,17 @@ def test_a_compact_figure_keeps_scales_and_metadata() -> None:
         '<svg><metadata>\n  0.123456</metadata>\n<g>\n<path d="M 1.23 20.5\nL 3 0.00"/>'
         '<use x="7.00" transform="translate(1.98 2) scale(0.015625 -0.1)" href="#a"/></g></svg>'
     )
+
+
+def test_classes_are_called_by_their_names() -> None:
+    figure = confusion.draw(MATRICES, (7, 5), 2, ["torch"], NAMES, "t")
+    for axis, axes_of in ((figure.axes[0], ("x", "y")), (figure.axes[2], ("x",))):
+        for direction in axes_of:
+            labels = [text.get_text() for text in getattr(axis, f"get_{direction}ticklabels")()]
+            assert labels == NAMES
+    wrong = np.flatnonzero(EXAMPLES["classes"] != EXAMPLES["labels"])[0]
+    true, given = NAMES[EXAMPLES["labels"][wrong]], NAMES[EXAMPLES["classes"][wrong]]
+    axes = mistakes.draw(EXAMPLES, NETWORK, NAMES, "t").axes
+    assert axes[0].get_xlabel() == f"true: {true}, given: {given}"
+    assert axes[3].get_ylabel() == f"weight to {given} − to {true}"
+    plt.close("all")

@@ -95,7 +95,7 @@ def plot_pipeline(a: Arguments) -> None:
     write_text(a.output, draw(read_npz(a.examples), network.shapes, a.title, trace))
 
 
-@verb("examples", "network", "output", title=TEXT)
+@verb("examples", "network", "output", title=TEXT, names=STRUCTURE)
 def plot_mistakes(a: Arguments) -> None:
     """Draw misclassified frames with the spikes that decided."""
     from steep.figures.mistakes import draw
@@ -103,7 +103,7 @@ def plot_mistakes(a: Arguments) -> None:
     from steep.threshold.network import ThresholdNetwork
 
     network = ThresholdNetwork.load(a.network)
-    save(a, draw(read_npz(a.examples), network, a.title), [a.examples, a.network])
+    save(a, draw(read_npz(a.examples), network, a.names, a.title), [a.examples, a.network])
 
 
 @verb("examples", "network", "output", title=TEXT)
@@ -126,15 +126,14 @@ def plot_feature_maps(a: Arguments) -> None:
     save(a, draw(read_npz(a.activity), a.title), [a.activity])
 
 
-@verb("output", activity=FILES, classes=FILES, simulators=STRUCTURE, title=TEXT)
+@verb("output", activity=FILES, classes=FILES, simulators=STRUCTURE, names=STRUCTURE, title=TEXT)
 def plot_confusion(a: Arguments) -> None:
     """Draw the confusions of the original and the spiking network beside each other; one file per seed."""
     from steep.figures.confusion import confusion, draw, turned
     from steep.files import read_npz
 
     original, spiking = [read_npz(path) for path in a.classes], [read_npz(path) for path in a.activity]
-    count = int(max(max(one["labels"].max(), one["original"].max()) for one in original)) + 1
-    count = max(count, int(max(one["classes"].max() for one in spiking)) + 1)
+    count = len(a.names)
     matrices = {
         "original": sum(confusion(one["labels"], one["original"], count) for one in original),
         "threshold": sum(confusion(one["labels"], one["classes"], count) for one in spiking),
@@ -143,7 +142,7 @@ def plot_confusion(a: Arguments) -> None:
         turned(one["labels"], one["original"], other["classes"]) for one, other in zip(original, spiking, strict=True)
     ]
     worse, better = (sum(counts) for counts in zip(*turns, strict=True))
-    save(a, draw(matrices, (worse, better), len(original), a.simulators, a.title), [*a.activity, *a.classes])
+    save(a, draw(matrices, (worse, better), len(original), a.simulators, a.names, a.title), [*a.activity, *a.classes])
 
 
 @verb("activity", "output", titles=STRUCTURE)

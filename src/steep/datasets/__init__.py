@@ -24,48 +24,57 @@ Loader = Callable[[list[Path], Path], tuple[Frames, Frames, np.ndarray]]
 
 @dataclass(frozen=True)
 class Source:
-    """Where a data set comes from, what a frame is, and the content digests of its training and test set."""
+    """Where a data set comes from, what a frame is, what its classes are called, and the content digests of its
+    training and test set."""
 
     load: Loader
     shape: tuple[int, int, int]
-    classes: int
+    names: tuple[str, ...]
     train: str
     test: str
+
+    @property
+    def classes(self) -> int:
+        """The number of classes."""
+        return len(self.names)
+
+
+DIGITS = tuple("0123456789")
 
 
 SOURCES: dict[str, Source] = {
     "mnist": Source(
         mnist.load,
         shape=(1, 28, 28),
-        classes=10,
+        names=DIGITS,
         train="3655811c0e1223700a4714a92a51f55bd215ed7dc1fa2baa4326a2b58042d82d",
         test="634538fb34c5277fce98470b8b285d1e8419eb87f328da42ef1faf690d2c3911",
     ),
     "cifar10": Source(
         cifar10.load,
         shape=(3, 32, 32),
-        classes=10,
+        names=cifar10.NAMES,
         train="55a61f79a40ece2ceda9fb5f9f7078f6ea2fc4952489cef56682bcf92cfcc260",
         test="325704b01eb92e1e2a6215ae6a916bb7db7de054af0c496be1c7be2e0fcfbf5f",
     ),
     "hyperspectral": Source(
         hyperspectral.load,
         shape=(1, 1, hyperspectral.BANDS),
-        classes=len(hyperspectral.CLASSES),
+        names=hyperspectral.CLASSES,
         train="3fa3d93c1dc78619efa87f01d7d39b9faebb95f289b90f81c9c83f71e1684f81",
         test="e5ba70f5d6b0e46fb57322dbfd0cea0ed3b8feb19c794f4d37b5ef011e524026",
     ),
     "samson": Source(
         samson.load,
         shape=(1, 1, samson.BANDS),
-        classes=samson.CLASSES,
+        names=samson.CLASSES,
         train="8fa93329854a3fa9fbff2d406049c24fb91ebfe148ce10bd6e7126957e8a0aab",
         test="1fd8e7a578e1173d0db6b0babfa63f9f5d40d7a8d8ae88dd46bb1d26beb44b96",
     ),
     "digits": Source(
         digits.load,
         shape=(1, 28, 28),
-        classes=10,
+        names=DIGITS,
         train="9a0effe9ac26849e98da1c5661ed868ca08647fec4a408a861a4dc92f8c28336",
         test="ef18e0fdb57d8f8b4eb97ca2c6166eef7661d400c8ff48ff438dbff72b1e967a",
     ),

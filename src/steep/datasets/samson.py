@@ -22,7 +22,8 @@ ADDRESSES = (
 )
 FILE = "samson_dataset.mat"
 DIGEST = "1e8c96dc7da75443783e91d6ad0305715ab0862e3eb2ed48bc0ccf9c02656f84"
-SIDE, BANDS, CLASSES, BLOCK, GUARD = 95, 156, 3, 19, 2
+SIDE, BANDS, BLOCK, GUARD = 95, 156, 19, 2
+CLASSES = ("soil", "tree", "water")  # in the order of the file's abundances
 
 
 def held_out_blocks() -> np.ndarray:
@@ -42,10 +43,10 @@ def load(mirrors: list[Path], cache: Path) -> tuple[Frames, Frames, np.ndarray]:
         spectra, abundances = stored["Y"], stored["A"]
     except Exception as error:  # scipy raises whatever its parsers stumble over
         raise SteepError(f"{path}: not the Samson scene ({type(error).__name__}); copy it anew") from error
-    if spectra.shape != (BANDS, SIDE**2) or abundances.shape != (CLASSES, SIDE**2):
+    if spectra.shape != (BANDS, SIDE**2) or abundances.shape != (len(CLASSES), SIDE**2):
         raise SteepError(f"{path}: Y is {spectra.shape} and A {abundances.shape}, not {BANDS} and 3 by 9025")
     values = np.rint(255 * np.clip(spectra.T, 0, 1)).astype(np.uint8).reshape(-1, 1, 1, BANDS)
-    scene = Frames(values, abundances.argmax(axis=0).astype(np.uint8), CLASSES)
+    scene = Frames(values, abundances.argmax(axis=0).astype(np.uint8), len(CLASSES))
     row, column = np.divmod(np.arange(SIDE**2), SIDE)
     block = row // BLOCK * (SIDE // BLOCK) + column // BLOCK
     test = held_out_blocks().ravel()[block]

@@ -19,7 +19,12 @@ def turned(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> tuple[i
 
 
 def draw(
-    matrices: dict[str, np.ndarray], turns: tuple[int, int], seeds: int, simulators: list[str], title: str
+    matrices: dict[str, np.ndarray],
+    turns: tuple[int, int],
+    seeds: int,
+    simulators: list[str],
+    names: list[str],
+    title: str,
 ) -> Figure:
     """Draw the confusions of the original and of the spiking network, and what changed between them.
 
@@ -30,10 +35,14 @@ def draw(
         become wrong and frames that become right cancel.
     seeds : over which they were summed.
     simulators : that gave the spikes, all the same ones.
+    names : of the classes.
     title : heading.
 
     """
-    figure, axes = plt.subplots(1, 3, figsize=(11.5, 4.9), layout="constrained")
+    longest = max(map(len, names))
+    upright = longest > 2
+    high = 4.9 + (0.05 * longest if upright else 0)
+    figure, axes = plt.subplots(1, 3, figsize=(11.5, high), layout="constrained")
     figure.suptitle(title, fontsize=11)
     mistakes = {stage: np.where(np.eye(len(matrix), dtype=bool), 0, matrix) for stage, matrix in matrices.items()}
     # One scale for both, or equal counts would have unequal colours.
@@ -67,6 +76,8 @@ def draw(
     for axis in axes:
         classes = np.arange(len(change))
         axis.set(xticks=classes, yticks=classes, xlabel="class given", ylabel="true class" if axis is axes[0] else "")
+        axis.set_xticklabels(names, rotation=90 if upright else 0)
+        axis.set_yticklabels(names if axis is axes[0] else [])
         axis.tick_params(labelsize=7, length=0)
         axis.spines[:].set(visible=True, linewidth=0.5, color=GREY)
     sums = f"sums over {seeds} seeds; " if seeds > 1 else ""

@@ -29,13 +29,14 @@ def contributions(network: ThresholdNetwork, hidden: np.ndarray, given: int, tru
     return (weight[given] - weight[true]) * hidden, float(output.threshold[true] - output.threshold[given])
 
 
-def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, title: str) -> Figure:
+def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, names: list[str], title: str) -> Figure:
     """Draw the frame, the potentials, and the spikes that spoke for either class, strongest first.
 
     Parameters
     ----------
     examples : `steep.analysis.activity.choose_examples`.
     network : the threshold network.
+    names : of the classes.
     title : heading.
 
     """
@@ -56,13 +57,14 @@ def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, title: str)
         given, true = int(examples["classes"][frame]), int(examples["labels"][frame])
         show_input(row[0], examples["values"][frame], int(examples["full_scale"]))
         row[0].set_ylabel(f"frame {examples['index'][frame]}", fontsize=8)
-        row[0].set_xlabel(f"true class {true}, given {given}", fontsize=8)
+        row[0].set_xlabel(f"true: {names[true]}, given: {names[given]}", fontsize=8)
         potential = examples["potential"][frame]
         classes = np.arange(len(potential))
         colours = np.where(classes == given, GIVEN, np.where(classes == true, TRUE, "#BBBBBB"))
         row[1].bar(classes, potential, color=colours)
         row[1].axhline(0, color=GREY, linewidth=0.6)
         row[1].set(xticks=classes)
+        row[1].set_xticklabels(names, rotation=90 if max(map(len, names)) > 2 else 0)
         row[1].set_ylabel("potential", fontsize=7)
         row[1].tick_params(labelsize=7)
         hidden = examples[f"layer{len(network.layers) - 1}"][frame] if len(network.layers) > 1 else None
@@ -70,7 +72,7 @@ def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, title: str)
             hidden = examples["values"][frame].reshape(-1)
         added, rest = contributions(network, hidden.astype(np.float64), given, true)
         _where(row[2], added, shape)
-        _strongest(row[3], added, rest, given, true)
+        _strongest(row[3], added, rest, names[given], names[true])
     axes[-1, 1].set_xlabel("class", fontsize=8)
     axes[0, 0].set_title("frame", fontsize=9)
     axes[0, 1].set_title("potentials by class\n(purple: given, green: true)", fontsize=9)
@@ -88,7 +90,7 @@ def _where(axis: Axes, added: np.ndarray, shape: tuple[int, ...]) -> None:
     bar.ax.tick_params(labelsize=6)
 
 
-def _strongest(axis: Axes, added: np.ndarray, rest: float, given: int, true: int) -> None:
+def _strongest(axis: Axes, added: np.ndarray, rest: float, given: str, true: str) -> None:
     """Draw the contributions in order of strength, and say what they add up to."""
     order = np.argsort(-np.abs(added), kind="stable")
     order = order[added[order] != 0]
