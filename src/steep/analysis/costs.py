@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-# Snakemake samples CPU time and memory; of shorter jobs it has seen the shell, not the work.
+# Snakemake samples CPU time and memory, every 30 s in the end; of shorter jobs it has seen the shell, not the work.
 SAMPLED_S = 5.0
 COLUMNS = {"s": "wall", "cpu_time": "cpu", "max_rss": "memory"}
 
@@ -48,7 +48,8 @@ def cost_table(files: list[Path]) -> pd.DataFrame:
 COSTS_NOTE = (
     "From Snakemake's benchmarks of the jobs that made these results. Jobs run side by side, so wall times do not add "
     "up to the study's own, and on a machine with other work they include waiting. Exports, tables and figures are not "
-    "counted. CPU time and memory are sampled and therefore only given for jobs of 5 seconds and more."
+    "counted. CPU time and memory are sampled and therefore only given for jobs of 5 seconds and more; what a job does "
+    "after the last sample, up to 30 seconds, is missed, so sums of CPU time are too low, most of all of short jobs."
 )
 
 
