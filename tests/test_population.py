@@ -75,6 +75,17 @@ def test_the_start_is_a_thermometer_of_the_output_potential(classes: int) -> Non
     assert (counts.argmax(axis=1) == frames.labels).mean() > 0.8  # untrained
 
 
+def test_a_single_unit_of_a_class_fires_as_often_as_the_class_is_there() -> None:
+    frames, output = random_spikes(800, 4)
+    key = population_key(4, 4, 1, seed=0)
+    network = layer_of(frames, 4)
+    start_from_output(network, output, key, frames)
+    network.eval()
+    fired = network.blocks[0].pre_activation(as_tensor(frames)).detach().numpy() > 0
+    shares = np.bincount(frames.labels, minlength=4) / 800
+    assert (fired @ key.T.astype(int)).mean(axis=0) == pytest.approx(shares, abs=2 / 800)
+
+
 def test_the_start_takes_shared_and_idle_units() -> None:
     """Fewer units than keys need, more units than they need, output weights that tell nothing: no number is lost."""
     frames, output = random_spikes(400, 4)

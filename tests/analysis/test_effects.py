@@ -70,6 +70,14 @@ def test_a_small_effect_is_only_likely_among_many() -> None:
     assert among.loc["weak", "p"] == alone.loc["weak", "p"] and among.loc["weak", "verdict"] == "likely better"
 
 
+@pytest.mark.parametrize("frames", [360, 1000, 1805, 5000, 10000])
+def test_the_same_difference_for_every_seed_is_unclear_however_it_is_rounded(frames: int) -> None:
+    correct = np.array([262, 314, 222, 303, 230])
+    plain, less = 100 * correct / frames, 100 * (correct - 7) / frames
+    table = effect_table(*study({"plain": plain, "less": less, "same": plain})).set_index("experiment")
+    assert table["verdict"].to_dict() == {"plain": "baseline", "less": "unclear", "same": "same"}
+
+
 def test_one_seed_tells_nothing() -> None:
     table = effect_table(*study({name: values[:1] for name, values in SPIKING.items()})).set_index("experiment")
     assert table.loc["good", "verdict"] == "unclear" and table.loc["nothing", "verdict"] == "same"

@@ -12,6 +12,7 @@ from matplotlib.colors import to_hex
 
 from steep.analysis.activity import activity_rows, activity_table, choose_examples, measure_activity
 from steep.analysis.energy import energy_table
+from steep.datasets import hyperspectral
 from steep.figures import (
     activity,
     aggregate,
@@ -61,7 +62,7 @@ HISTORY = pd.DataFrame(
         "validation_accuracy": [98.0, 97, 96, 98, 98.2, 97.5, 96.4, 97.9],
     }
 )
-NAMES = ["soil", "tree", "water"]
+NAMES = list(hyperspectral.CLASSES)  # long ones, with dashes
 MATRICES = {
     "original": confusion.confusion(FRAMES.labels.astype(np.int64), FRAMES.labels[::-1].astype(np.int64), 3),
     "threshold": confusion.confusion(ACTIVITY["labels"], ACTIVITY["classes"], 3),
@@ -144,6 +145,9 @@ def test_effects_stand_where_they_were_measured_and_show_their_verdict() -> None
     reach = [bar.lines[2][0].get_segments()[0][:, 0] if bar.has_xerr else [] for bar in axis.containers]
     np.testing.assert_allclose(np.concatenate(reach), [0.8, 1.2, -1.3, -0.7, -0.9, -0.1])
     assert [label.get_text() for label in axis.get_yticklabels()] == ["a", "b", "c", "d"]
+    assert axis.get_xticks().tolist() == [-1, -0.5, 0, 0.5, 1]
+    small = effects.draw(EFFECTS.assign(effect=EFFECTS["effect"] / 5, effect_ci95=0.1), "validation").axes[0]
+    assert small.get_xticks().tolist() == [-0.2, -0.1, 0, 0.1, 0.2]
     assert "nothing changed, 96.00%" in axis.get_xlabel() and "validation frames" in axis.get_xlabel()
     plt.close("all")
 
@@ -367,6 +371,21 @@ def test_classes_are_called_by_their_names() -> None:
     wrong = np.flatnonzero(EXAMPLES["classes"] != EXAMPLES["labels"])[0]
     true, given = NAMES[EXAMPLES["labels"][wrong]], NAMES[EXAMPLES["classes"][wrong]]
     axes = mistakes.draw(EXAMPLES, NETWORK, NAMES, "t").axes
-    assert axes[0].get_xlabel() == f"true: {true}, given: {given}"
-    assert axes[3].get_ylabel() == f"weight to {given} − to {true}"
+    assert axes[0].get_xlabel() == f"true: {true}\ngiven: {given}"
+    assert [text.get_text() for text in axes[1].get_xticklabels()] == NAMES
     plt.close("all")
+
+
+@pytest.mark.parametrize("name", ["mistakes", "confusion"])
+def test_long_names_lie_inside_the_figure_and_apart(name: str) -> None:
+    figure = FIGURES[name]()
+    figure.canvas.draw()
+    whole = figure.bbox
+    texts = [text for axis in figure.axes for text in (axis.xaxis.label, axis.yaxis.label, axis.title, *axis.texts)]
+    texts += [label for axis in figure.axes for label in (*axis.get_xticklabels(), *axis.get_yticklabels())]
+    boxes = [text.get_window_extent() for text in texts if text.get_text()]
+    assert all(whole.x0 <= box.x0 and box.x1 <= whole.x1 for box in boxes)
+    assert all(whole.y0 <= box.y0 and box.y1 <= whole.y1 for box in boxes)
+    sides = [axis.yaxis.label.get_window_extent() for axis in figure.axes if axis.get_ylabel()]
+    assert not any(a.overlaps(b) for i, a in enumerate(sides) for b in sides[:i])
+    plt.close(figure)

@@ -48,8 +48,8 @@ def cost_table(files: list[Path]) -> pd.DataFrame:
 COSTS_NOTE = (
     "From Snakemake's benchmarks of the jobs that made these results. Jobs run side by side, so wall times do not add "
     "up to the study's own, and on a machine with other work they include waiting. Exports, tables and figures are not "
-    "counted. CPU time and memory are sampled and therefore only given for jobs of 5 seconds and more; what a job does "
-    "after the last sample, up to 30 seconds, is missed, so sums of CPU time are too low, most of all of short jobs."
+    "counted. CPU time and memory are sampled and therefore only given for jobs of 5 seconds and more; of "
+    "jobs of more than 15 seconds up to the last 30 are missed, so sums of CPU time are too low."
 )
 
 

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pandas as pd
-from scipy.stats import ttest_rel
+from scipy.stats import ttest_1samp
 
 from steep.analysis.compare import holm
 from steep.analysis.statistics import CONFIDENCE, interval
@@ -15,8 +15,8 @@ EFFECTS_NOTE = (
     "± half-width of the 95% interval over seeds (Student's t), each row for itself and on one set of frames. Better, "
     "worse: told from chance between seeds, corrected for the number of rows (paired t, Holm, 5%); likely: only before "
     "that correction, which one row in twenty is by chance; open: not told from chance; same: equal for every seed; "
-    "unclear: seeds too few or all alike. Rows that differ in sharpening alone share their original networks. "
-    "Spiking − original: against the row's own original."
+    "unclear: seeds too few or all alike. Rows that differ in sharpening alone share their original networks; all are "
+    "held against the first row, whose chance is in every effect. Spiking − original: against the row's own original."
 )
 
 
@@ -48,7 +48,8 @@ def effect_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame
         if entry["dataset"] != dataset:
             continue
         original, spiking = (by_seed[experiment, stage].sort_index() for stage in ("original", "threshold"))
-        effect = spiking - by_seed[baseline, "threshold"].sort_index()
+        # Rounded: equal differences of counts must be equal as percentages too.
+        effect = (spiking - by_seed[baseline, "threshold"].sort_index()).round(9)
         row: dict[str, object] = {
             "experiment": experiment,
             "change": entry.get("title", config["networks"][entry["network"]]["title"]),
@@ -66,7 +67,7 @@ def effect_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame
         elif len(effect) < 2 or effect.nunique() == 1:
             row["verdict"] = "unclear"
         else:
-            row["p"] = float(ttest_rel(spiking, spiking - effect).pvalue)
+            row["p"] = float(ttest_1samp(effect, 0).pvalue)
         rows.append(row)
     table = pd.DataFrame(rows)
     for p, likely in ((table["p"], "likely "), (holm(table["p"]), "")):

@@ -86,7 +86,7 @@ def text(config: dict[str, Any], material: dict[str, Path], folder: Path) -> str
             "## What each change does\n",
             table("effects", _words(material, "effects-note.txt")),
             f"![{CAPTIONS['effects']}]({link(material['effects.svg'])})",
-            "## Is the talk reproduced?\n",
+            "## Original and spiking, the talk beside this study\n",
         ]
     parts += [
         table("verdicts", _words(material, "verdicts-note.txt")),

@@ -6,7 +6,8 @@ from matplotlib.figure import Figure
 from steep.figures.style import BLUE, GREY, VERMILION, plt
 
 LOOKS = {"better": (BLUE, "^"), "worse": (VERMILION, "v")}  # anything else: a grey dot; likely: not filled
-TICKS = (-50, -20, -10, -5, -2, -1, -0.5, 0, 0.5, 1, 2, 5, 10, 20, 50)
+TICKS = (1, 2, 5, 10, 20, 50)
+SMALL_TICKS = (0.1, 0.2, 0.5)  # where no effect is larger; the scale is linear there
 
 
 def draw(effects: pd.DataFrame, evaluation: str) -> Figure:
@@ -38,7 +39,9 @@ def draw(effects: pd.DataFrame, evaluation: str) -> Figure:
         )
     axis.set_xscale("symlog", linthresh=1)  # small effects beside large ones
     low, high = axis.get_xlim()
-    ticks = [tick for tick in TICKS if low <= tick <= high]
+    sizes = SMALL_TICKS if low > -1 and high < 1 else (0.5, *TICKS)
+    ticks = [tick for size in sizes for tick in (-size, size) if low <= tick <= high]
+    ticks = sorted([0.0, *ticks])
     axis.set(xticks=ticks, xticklabels=[f"{tick:+g}".replace("-", "−") if tick else "0" for tick in ticks])
     axis.set_xticks([], minor=True)
     axis.set(yticks=range(len(changes)), yticklabels=changes["change"], ylim=(len(changes) - 0.4, -0.6))

@@ -47,9 +47,11 @@ def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, names: list
         axis.axis("off")
         axis.text(0.5, 0.5, f"{title}: every frame is classified rightly", ha="center")
         return figure
+    longest = max(map(len, names))
+    upright = longest > 2
     figure, axes = plt.subplots(
         *(len(wrong), 4),
-        figsize=(11.5, 2.05 * len(wrong) + 0.9),
+        figsize=(11.5, (2.2 + (0.07 * longest if upright else 0)) * len(wrong) + 0.9),
         **{"layout": "constrained", "squeeze": False, "width_ratios": [1, 1.2, 1.35, 2.2]},
     )
     figure.suptitle(title, fontsize=11)
@@ -57,14 +59,14 @@ def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, names: list
         given, true = int(examples["classes"][frame]), int(examples["labels"][frame])
         show_input(row[0], examples["values"][frame], int(examples["full_scale"]))
         row[0].set_ylabel(f"frame {examples['index'][frame]}", fontsize=8)
-        row[0].set_xlabel(f"true: {names[true]}, given: {names[given]}", fontsize=8)
+        row[0].set_xlabel(f"true: {names[true]}\ngiven: {names[given]}", fontsize=8)
         potential = examples["potential"][frame]
         classes = np.arange(len(potential))
         colours = np.where(classes == given, GIVEN, np.where(classes == true, TRUE, "#BBBBBB"))
         row[1].bar(classes, potential, color=colours)
         row[1].axhline(0, color=GREY, linewidth=0.6)
         row[1].set(xticks=classes)
-        row[1].set_xticklabels(names, rotation=90 if max(map(len, names)) > 2 else 0)
+        row[1].set_xticklabels(names, rotation=90 if upright else 0)
         row[1].set_ylabel("potential", fontsize=7)
         row[1].tick_params(labelsize=7)
         hidden = examples[f"layer{len(network.layers) - 1}"][frame] if len(network.layers) > 1 else None
@@ -72,7 +74,7 @@ def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, names: list
             hidden = examples["values"][frame].reshape(-1)
         added, rest = contributions(network, hidden.astype(np.float64), given, true)
         _where(row[2], added, shape)
-        _strongest(row[3], added, rest, names[given], names[true])
+        _strongest(row[3], added, rest)
     axes[-1, 1].set_xlabel("class", fontsize=8)
     axes[0, 0].set_title("frame", fontsize=9)
     axes[0, 1].set_title("potentials by class\n(purple: given, green: true)", fontsize=9)
@@ -90,7 +92,7 @@ def _where(axis: Axes, added: np.ndarray, shape: tuple[int, ...]) -> None:
     bar.ax.tick_params(labelsize=6)
 
 
-def _strongest(axis: Axes, added: np.ndarray, rest: float, given: str, true: str) -> None:
+def _strongest(axis: Axes, added: np.ndarray, rest: float) -> None:
     """Draw the contributions in order of strength, and say what they add up to."""
     order = np.argsort(-np.abs(added), kind="stable")
     order = order[added[order] != 0]
@@ -98,12 +100,12 @@ def _strongest(axis: Axes, added: np.ndarray, rest: float, given: str, true: str
     axis.bar(np.arange(len(shown)), shown, color=np.where(shown > 0, GIVEN, TRUE), width=0.9)
     axis.axhline(0, color=GREY, linewidth=0.6)
     axis.set(xticks=[], xlim=(-0.8, max(len(shown), 10) - 0.2))
-    axis.set_ylabel(f"weight to {given} − to {true}", fontsize=7)
+    axis.set_ylabel("weight to given − to true", fontsize=7)
     axis.tick_params(labelsize=7)
     gains, losses = added[added > 0].sum(), added[added < 0].sum()
     beyond = f"; {len(order) - len(shown)} weaker ones not shown" if len(order) > len(shown) else ""
     axis.set_xlabel(
-        f"spikes, strongest first{beyond}\nfor {given}: {gains:+.0f}, for {true}: {losses:+.0f}, "
+        f"spikes, strongest first{beyond}\nfor given: {gains:+.0f}, for true: {losses:+.0f}, "
         f"thresholds {rest:+.0f}, in all {gains + losses + rest:+.0f}".replace("-", "−"),
         fontsize=7,
     )
