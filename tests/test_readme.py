@@ -104,23 +104,46 @@ def test_what_is_said_of_sharpening_is_the_references(root: Path) -> None:
     readme = re.sub(r"\s+", " ", (root / "README.md").read_text())
     said = {name: f"{-effects.effect[name]:.2f} ± {effects.effect_ci95[name]:.2f}" for name in effects.index}
     for name, sentence in {
-        "no-surrogate": "sigmoid itself the network loses {}",
-        "surrogate-32": "32 is likely worse, by {}",
-        "late": "only when training ends, {} points are lost",
-        "no-normalization": "is likely worth {} points",
-        "sgd": "SGD is likely worse, by {}",
-        "from-sigmoid": "from sigmoid it is likely worse, by {}",
-        "from-tanh": "from tanh, by {}",
+        "late": "only when training ends, {} points are lost (told from chance",
+        "no-surrogate-late": "without a surrogate about as much, {}.",
+        "no-surrogate": "steep sigmoid itself, {} are lost",
+        "surrogate-32": "32 is worse by {}, with 8-bit weights",
+        "no-normalization": "Without batch normalisation** {} points are lost",
+        "sgd": "SGD is worse by {} at the one",
+        "from-sigmoid": "from sigmoid it is worse by {}",
+        "from-tanh": "from tanh by {}.",
     }.items():
         assert sentence.format(said[name]) in text
         assert effects.verdict[name] == ("worse" if name == "late" else "likely worse")
     told = {name for name, verdict in effects["verdict"].items() if "worse" in verdict or "better" in verdict}
-    assert len(told) == 7  # those above; everything else is said to be open
-    assert f"loses {said['no-surrogate']} points, and {said['late']} where" in readme
-    spiking = accuracy[accuracy["stage"] == "threshold"].pivot(index="seed", columns="experiment", values="accuracy")
-    assert 2.6 < (spiking["reference"] - spiking["no-surrogate"]).min() < 2.7
-    behind = effects["original"]["reference"] - effects["original"]
-    assert all(behind[name] > -effects.effect[name] for name in ("from-sigmoid", "from-tanh"))
+    assert len(told) == 8 and f"of {len(effects) - 1} rows about one" in text  # everything else is said to be open
+    assert f"loses {said['late']} points where" in readme and f"likely loses {said['no-surrogate']}." in readme
+    assert 2.6 < (accuracy_of(accuracy, "reference") - accuracy_of(accuracy, "no-surrogate")).min() < 2.7
+    for name in ("surrogate-32", "sgd"):  # as steps with real weights
+        steps = accuracy_of(accuracy, name, "sharpened") - accuracy_of(accuracy, "reference", "sharpened")
+        mean, half = interval(steps.to_numpy())
+        assert abs(mean) < half
+
+    def behind(name: str) -> str:
+        original = accuracy_of(accuracy, "reference", "original") - accuracy_of(accuracy, name, "original")
+        return "{:.2f} ± {:.2f}".format(*interval(original.to_numpy()))
+
+    def cheaper(name: str) -> str:
+        costs = [accuracy_of(accuracy, each) - accuracy_of(accuracy, each, "original") for each in (name, "reference")]
+        return "{:.2f} ± {:.2f}".format(*interval((costs[0] - costs[1]).to_numpy()))
+
+    assert f"which lie {behind('from-sigmoid')} and {behind('from-tanh')} behind" in text
+    assert f"less than from ReLU, by {cheaper('from-sigmoid')} and {cheaper('bounded-relu')}." in text
+    assert f"the original network loses {behind('no-normalization')}." in text
+    first = pd.read_csv(reference / "talk.csv").set_index("experiment").loc["reference"]
+    control = f"{-first.loss:.2f} ± {first.loss_ci95:.2f} points against its original, and {-first.control_loss:.2f}"
+    assert f"{control} ± {first.control_loss_ci95:.2f} against the original trained on" in text
+
+
+def accuracy_of(accuracy: pd.DataFrame, experiment: str, stage: str = "threshold") -> pd.Series:
+    """Return the accuracies of a stage by seed."""
+    chosen = accuracy[(accuracy["experiment"] == experiment) & (accuracy["stage"] == stage)]
+    return chosen.set_index("seed")["accuracy"].sort_index()
 
 
 def test_the_picture_shows_the_reference(root: Path, tmp_path: Path) -> None:
