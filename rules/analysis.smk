@@ -370,7 +370,11 @@ rule tabulate_effects:
         runtime=minutes(1),
     params:
         study=as_json(
-            {key: config[key] for key in ("experiments", "networks", "evaluation", "baseline") if key in config},
+            {
+                key: config[key]
+                for key in ("experiments", "networks", "datasets", "evaluation", "baseline")
+                if key in config
+            },
             sort=False,
         ),
         code=code("steep.analysis.effects", "steep.analysis.render"),

@@ -59,6 +59,8 @@ PART = "-{part}" if PARTS > 1 else ""
 SIMULATED = SEED / (f"spikes/parts-of-{PARTS}/{{backend}}-{{part}}.npz" if PARTS > 1 else "spikes/{backend}.npz")
 # The frames of the last evaluation.
 EVALUATION = config.get("evaluation", "test")
+# What a study with a baseline has besides.
+EFFECTS = ["effects"] if "baseline" in config else []
 
 
 wildcard_constraints:
@@ -133,11 +135,14 @@ def trained_in(key, network):
     return next(other for other in config["experiments"] if made_from(other) == made_from(key))
 
 
+def shared_file(key, seed, file):
+    """A file of an experiment's original or continued network, wherever it was trained."""
+    return RESULTS / trained_in(key, Path(file).stem) / f"seed-{seed}" / file
+
+
 def shared(file):
-    """Function that returns a file of the experiment's original or continued network, wherever it was trained."""
-    return (
-        lambda wildcards: RESULTS / trained_in(wildcards.experiment, Path(file).stem) / f"seed-{wildcards.seed}" / file
-    )
+    """Function that returns that file of the experiment and seed."""
+    return lambda wildcards: shared_file(wildcards.experiment, wildcards.seed, file)
 
 
 def teacher(wildcards):
@@ -244,8 +249,7 @@ def figures():
         "mistakes",
         "confusion",
     ]
-    names = ["overview", "transfer", "sigmoid", "activity", "energy"]
-    names += ["effects"] if "baseline" in config else []
+    names = ["overview", "transfer", "sigmoid", "activity", "energy", *EFFECTS]
     names += expand("conversion-{dataset}", dataset=config["datasets"])
     names += expand("{figure}-{experiment}", figure=per_experiment, experiment=config["experiments"])
     names += expand("aggregate-{experiment}", experiment=filter(few_filters, config["experiments"]))
@@ -260,8 +264,7 @@ def tables():
     """Names of the tables that have a page and a CSV twin."""
     names = ["verdicts", "talk", "accuracy", "backends", "margins", "activity", "energy", "costs", "provenance"]
     names += ["study-bits", "study-margins", *(["stpu", "study-stpu"] if STPU else [])]
-    names += ["effects"] if "baseline" in config else []
-    return [*names, *expand("benchmark-{benchmark}", benchmark=BENCHMARKED)]
+    return [*names, *EFFECTS, *expand("benchmark-{benchmark}", benchmark=BENCHMARKED)]
 
 
 def others():
@@ -282,16 +285,13 @@ def pages():
 
 def views():
     """The tables as text for people, from which summaries are made."""
-    return [
-        RESULTS / f"tables/{name}-view.csv"
-        for name in ("verdicts", "talk", *(["effects"] if "baseline" in config else []))
-    ]
+    return [RESULTS / f"tables/{name}-view.csv" for name in ("verdicts", "talk", *EFFECTS)]
 
 
 def texts():
     """The words beside them."""
-    names = ["answer", "verdicts-note", "talk-note", *(["effects-note"] if "baseline" in config else []), "repeat"]
-    return [RESULTS / f"tables/{name}.txt" for name in names]
+    notes = [f"{name}-note" for name in ("verdicts", "talk", *EFFECTS)]
+    return [RESULTS / f"tables/{name}.txt" for name in ("answer", *notes, "repeat")]
 
 
 def titles():

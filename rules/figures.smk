@@ -160,8 +160,7 @@ rule plot_sharpening:
     input:
         sharpened=expand(SEED / "sharpened.csv", seed=config["seeds"], allow_missing=True),
         continued=lambda wildcards: [
-            RESULTS / trained_in(wildcards.experiment, "continued") / f"seed-{seed}/continued.csv"
-            for seed in config["seeds"]
+            shared_file(wildcards.experiment, seed, "continued.csv") for seed in config["seeds"]
         ],
     output:
         drawn("sharpening-{experiment}", "Method", "Accuracy over sharpening", which="{experiment}"),

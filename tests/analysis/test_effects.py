@@ -23,16 +23,20 @@ SPIKING = {
 def study(spiking: dict[str, np.ndarray]) -> tuple[dict, pd.DataFrame]:
     config = {
         **{"baseline": "plain", "networks": {"n": {"title": "N"}}},
-        "experiments": {name: {"dataset": "d", "network": "n", "title": f"the {name}"} for name in reversed(spiking)}
-        | {"elsewhere": {"dataset": "other", "network": "n"}},
+        "datasets": {"d": {"title": "D"}, "other": {"title": "O"}},
+        "experiments": {
+            name: {"dataset": "d", "network": "n", "encoding": "e", "title": f"the {name}"}
+            for name in reversed(spiking)
+        }
+        | {"elsewhere": {"dataset": "other", "network": "n", "encoding": "e"}},
     }
     rows = [
         {"experiment": name, "stage": stage, "backend": backend, "readout": readout, "seed": seed, "frames": 1000}
-        | {"accuracy": 99.5 if stage == "original" else value if readout == "potential" else 10.0}
+        | {"accuracy": 99.5 if stage != "threshold" else value if readout == "potential" else 10.0}
         for name, values in (spiking | {"elsewhere": BY_SEED}).items()
         for seed, value in enumerate(values)
         for stage, backend, readout in (
-            ("original", "torch", "potential"),
+            *((stage, "torch", "potential") for stage in ("original", "continued", "sharpened")),
             *(("threshold", backend, readout) for backend in ("torch", "stpu") for readout in ("potential", "spikes")),
         )
     ]

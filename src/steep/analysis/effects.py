@@ -8,8 +8,13 @@ from scipy.stats import ttest_1samp
 
 from steep.analysis.compare import holm
 from steep.analysis.statistics import CONFIDENCE, interval
-from steep.analysis.tables import number
+from steep.analysis.tables import numbers, talk_table
 
+# What the talk's table says of an experiment already.
+COLUMNS = [
+    *("experiment", "change", "seeds", "frames"),
+    *("original", "original_ci95", "spiking", "spiking_ci95", "loss", "loss_ci95"),
+]
 EFFECTS_NOTE = (
     "{frames} accuracy in %, readout potential, and its difference from the first row's in points, seed by seed: mean "
     "± half-width of the 95% interval over seeds (Student's t), each row for itself and on one set of frames. Better, "
@@ -25,7 +30,7 @@ def effect_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame
 
     Parameters
     ----------
-    config : ``experiments``, ``networks``, ``baseline``.
+    config : ``experiments``, ``networks``, ``datasets``, ``baseline``.
     accuracy : `steep.analysis.tables.accuracy_table`.
 
     Returns
@@ -40,36 +45,27 @@ def effect_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame
     """
     baseline = config["baseline"]
     dataset = config["experiments"][baseline]["dataset"]
-    read = accuracy[accuracy["readout"] == "potential"]
-    by_seed = read.groupby(["experiment", "stage", "seed"])["accuracy"].first()
-    rows = []
-    for experiment in [baseline, *(key for key in config["experiments"] if key != baseline)]:
-        entry = config["experiments"][experiment]
-        if entry["dataset"] != dataset:
-            continue
-        original, spiking = (by_seed[experiment, stage].sort_index() for stage in ("original", "threshold"))
+    measured = talk_table(config, accuracy).set_index("experiment", drop=False).rename(columns={"network": "change"})
+    alike = [key for key, entry in config["experiments"].items() if entry["dataset"] == dataset]
+    table = measured.loc[[baseline, *(key for key in alike if key != baseline)], COLUMNS].reset_index(drop=True)
+    spiking = accuracy[(accuracy["stage"] == "threshold") & (accuracy["readout"] == "potential")]
+    by_seed = spiking.groupby(["experiment", "seed"])["accuracy"].first()
+    tests = []
+    for experiment in table["experiment"]:
         # Rounded: equal differences of counts must be equal as percentages too.
-        effect = (spiking - by_seed[baseline, "threshold"].sort_index()).round(9)
-        row: dict[str, object] = {
-            "experiment": experiment,
-            "change": entry.get("title", config["networks"][entry["network"]]["title"]),
-            "seeds": len(spiking),
-            "frames": int(read.loc[read["experiment"] == experiment, "frames"].iloc[0]),
-        }
-        measured = {"original": original, "spiking": spiking, "loss": spiking - original, "effect": effect}
-        for name, values in measured.items():
-            row[name], row[f"{name}_ci95"] = interval(values.to_numpy())
-        row["p"], row["verdict"] = math.nan, "open"
+        effect = (by_seed[experiment] - by_seed[baseline]).round(9)
+        mean, half = (math.nan, math.nan) if experiment == baseline else interval(effect.to_numpy())
+        verdict, p = "open", math.nan
         if experiment == baseline:
-            row |= {"effect": math.nan, "effect_ci95": math.nan, "verdict": "baseline"}
+            verdict = "baseline"
         elif (effect == 0).all():
-            row["verdict"] = "same"
-        elif len(effect) < 2 or effect.nunique() == 1:
-            row["verdict"] = "unclear"
+            verdict = "same"
+        elif effect.nunique() == 1:
+            verdict = "unclear"
         else:
-            row["p"] = float(ttest_1samp(effect, 0).pvalue)
-        rows.append(row)
-    table = pd.DataFrame(rows)
+            p = float(ttest_1samp(effect, 0).pvalue)
+        tests.append({"effect": mean, "effect_ci95": half, "p": p, "verdict": verdict})
+    table = table.join(pd.DataFrame(tests))
     for p, likely in ((table["p"], "likely "), (holm(table["p"]), "")):
         told = p <= 1 - CONFIDENCE
         table.loc[told, "verdict"] = [
@@ -91,14 +87,10 @@ def effect_answer(table: pd.DataFrame) -> str:
 
 def effect_view(table: pd.DataFrame) -> pd.DataFrame:
     """Return the effects as text for people."""
-
-    def column(name: str, sign: bool = False) -> list[str]:
-        return [number(v, ci, sign=sign) for v, ci in zip(table[name], table[f"{name}_ci95"], strict=True)]
-
     return pd.DataFrame(
         {
-            **{"Changed": table["change"], "Seeds": table["seeds"], "Original": column("original")},
-            **{"Spiking": column("spiking"), "Spiking − original": column("loss", sign=True)},
-            **{"Effect on spiking": column("effect", sign=True), "Verdict": table["verdict"]},
+            **{"Changed": table["change"], "Seeds": table["seeds"], "Original": numbers(table, "original")},
+            **{"Spiking": numbers(table, "spiking"), "Spiking − original": numbers(table, "loss", sign=True)},
+            **{"Effect on spiking": numbers(table, "effect", sign=True), "Verdict": table["verdict"]},
         }
     )

@@ -142,14 +142,11 @@ def talk_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame:
 def compare_view(table: pd.DataFrame) -> pd.DataFrame:
     """Return a comparison of two runs (`steep.analysis.compare`) as text for people."""
 
-    def column(name: str, sign: bool = False) -> list[str]:
-        return [number(v, ci, sign=sign) for v, ci in zip(table[name], table[f"{name}_ci95"], strict=True)]
-
     return pd.DataFrame(
         {
             **{"Experiment": table["experiment"], "Stage": table["stage"], "Readout": table["readout"]},
-            **{"This run": column("new"), "Reference": column("reference")},
-            **{"Difference": column("difference", sign=True), "Verdict": table["verdict"]},
+            **{"This run": numbers(table, "new"), "Reference": numbers(table, "reference")},
+            **{"Difference": numbers(table, "difference", sign=True), "Verdict": table["verdict"]},
         }
     )
 
@@ -162,27 +159,28 @@ def number(value: float, half_width: float = math.nan, digits: int = 2, sign: bo
     return text if math.isnan(half_width) else f"{text}\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}{half_width:.{digits}f}"
 
 
+def numbers(table: pd.DataFrame, name: str, sign: bool = False) -> list[str]:
+    """Format a column with its intervals, which stand in the column of that name and ``_ci95``."""
+    return [number(v, ci, sign=sign) for v, ci in zip(table[name], table[f"{name}_ci95"], strict=True)]
+
+
 def talk_view(table: pd.DataFrame, evaluation: str = "test") -> pd.DataFrame:
     """Return the talk's table as text for people; `evaluation` says which frames it was measured on."""
-
-    def ours(name: str, sign: bool = False) -> list[str]:
-        return [number(v, ci, sign=sign) for v, ci in zip(table[name], table[f"{name}_ci95"], strict=True)]
-
     return pd.DataFrame(
         {
             "Network": table["network"],
             "Data": table["data"] + ", " + table["encoding"],
             "Seeds": table["seeds"],
             "Talk: original": [number(v, digits=1) for v in table["talk_original"]],
-            "Ours: original": ours("original"),
-            "Ours: trained on": ours("continued"),
+            "Ours: original": numbers(table, "original"),
+            "Ours: trained on": numbers(table, "continued"),
             "Talk: spiking": [number(v, digits=1) for v in table["talk_spiking"]],
-            "Ours: steps": ours("sharpened"),
-            "Ours: spiking": ours("spiking"),
-            "Spiking − original": ours("loss", sign=True),
-            "Spiking − trained on": ours("control_loss", sign=True),
-            "Readout spikes": ours("spikes"),
-            "Readout wta": ours("wta"),
+            "Ours: steps": numbers(table, "sharpened"),
+            "Ours: spiking": numbers(table, "spiking"),
+            "Spiking − original": numbers(table, "loss", sign=True),
+            "Spiking − trained on": numbers(table, "control_loss", sign=True),
+            "Readout spikes": numbers(table, "spikes"),
+            "Readout wta": numbers(table, "wta"),
             f"{evaluation.capitalize()} frames": table["frames"],
             "Simulated by": table["backends"].str.replace(" ", ", "),
         }

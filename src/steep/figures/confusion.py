@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from steep.figures.style import GREY, STAGES, plt
+from steep.figures.style import GREY, STAGES, name_classes, plt, room_below
 
 
 def confusion(labels: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
@@ -39,10 +39,7 @@ def draw(
     title : heading.
 
     """
-    longest = max(map(len, names))
-    upright = longest > 2
-    high = 4.9 + (0.05 * longest if upright else 0)
-    figure, axes = plt.subplots(1, 3, figsize=(11.5, high), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(11.5, 4.9 + room_below(names)), layout="constrained")
     figure.suptitle(title, fontsize=11)
     mistakes = {stage: np.where(np.eye(len(matrix), dtype=bool), 0, matrix) for stage, matrix in matrices.items()}
     # One scale for both, or equal counts would have unequal colours.
@@ -74,10 +71,9 @@ def draw(
             axes[2].text(column, row, word, ha="center", va="center", fontsize=size, color=ink)
     axes[2].set_title(f"spiking − original\n{turns[0]:,} frames become wrong, {turns[1]:,} become right", fontsize=9)
     for axis in axes:
-        classes = np.arange(len(change))
-        axis.set(xticks=classes, yticks=classes, xlabel="class given", ylabel="true class" if axis is axes[0] else "")
-        axis.set_xticklabels(names, rotation=90 if upright else 0)
-        axis.set_yticklabels(names if axis is axes[0] else [])
+        name_classes(axis, names)
+        axis.set_yticks(range(len(names)), names if axis is axes[0] else [])
+        axis.set(xlabel="class given", ylabel="true class" if axis is axes[0] else "")
         axis.tick_params(labelsize=7, length=0)
         axis.spines[:].set(visible=True, linewidth=0.5, color=GREY)
     sums = f"sums over {seeds} seeds; " if seeds > 1 else ""

@@ -11,7 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from steep.figures.layers import show_input
-from steep.figures.style import GREEN, GREY, PURPLE, as_grid, picture, plt
+from steep.figures.style import GREEN, GREY, PURPLE, as_grid, name_classes, picture, plt, room_below
 from steep.threshold.network import DenseLayer, ThresholdNetwork
 
 GIVEN, TRUE = PURPLE, GREEN  # not the colours of spiking and original
@@ -47,11 +47,9 @@ def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, names: list
         axis.axis("off")
         axis.text(0.5, 0.5, f"{title}: every frame is classified rightly", ha="center")
         return figure
-    longest = max(map(len, names))
-    upright = longest > 2
     figure, axes = plt.subplots(
         *(len(wrong), 4),
-        figsize=(11.5, (2.2 + (0.07 * longest if upright else 0)) * len(wrong) + 0.9),
+        figsize=(11.5, (2.2 + room_below(names)) * len(wrong) + 0.9),
         **{"layout": "constrained", "squeeze": False, "width_ratios": [1, 1.2, 1.35, 2.2]},
     )
     figure.suptitle(title, fontsize=11)
@@ -65,8 +63,7 @@ def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, names: list
         colours = np.where(classes == given, GIVEN, np.where(classes == true, TRUE, "#BBBBBB"))
         row[1].bar(classes, potential, color=colours)
         row[1].axhline(0, color=GREY, linewidth=0.6)
-        row[1].set(xticks=classes)
-        row[1].set_xticklabels(names, rotation=90 if upright else 0)
+        name_classes(row[1], names)
         row[1].set_ylabel("potential", fontsize=7)
         row[1].tick_params(labelsize=7)
         hidden = examples[f"layer{len(network.layers) - 1}"][frame] if len(network.layers) > 1 else None

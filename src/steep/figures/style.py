@@ -93,6 +93,17 @@ def picture(axis: Axes, image: np.ndarray, title: str = "", **style: Any) -> Non
     axis.spines[:].set(visible=True, linewidth=0.5, color=GREY)
 
 
+def room_below(names: list[str]) -> float:
+    """Return how many inches more a figure needs where `name_classes` writes upright."""
+    longest = max(map(len, names))
+    return 0.06 * longest if longest > 2 else 0.0
+
+
+def name_classes(axis: Axes, names: list[str]) -> None:
+    """Name the classes below an axis, upright where names are longer than numbers."""
+    axis.set_xticks(range(len(names)), names, rotation=90 if room_below(names) else 0)
+
+
 def layer_name(number: int, last: int) -> str:
     """Return what a layer is called: ``input``, ``layer 1``, ..., ``output``."""
     return "input" if number == 0 else "output" if number == last else f"layer {number}"
