@@ -10,10 +10,12 @@ if not workflow.configfiles:
 
 
 include: "rules/common.smk"
+include: "rules/items.smk"
 include: "rules/data.smk"
 include: "rules/training.smk"
 include: "rules/simulation.smk"
 include: "rules/analysis.smk"
+include: "rules/tables.smk"
 include: "rules/figures.smk"
 include: "rules/stpu.smk"
 
