@@ -8,9 +8,10 @@ import html
 import json
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+import patience
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # Collects errors from the beginning on.
@@ -63,8 +64,9 @@ def visit(page: Path, folder: Path, size: tuple[int, int], clicks: list[str]) ->
     command += ["--disable-background-networking", "--disable-component-update", "--no-first-run"]
     command += [f"--user-data-dir={folder / 'profile'}", f"--window-size={size[0]},{size[1]}"]
     command += ["--virtual-time-budget=30000", "--dump-dom", copy.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    with open(folder / "chromium.log", "w") as log:
+        done = patience.run(command, folder, stderr=log)
     found = re.search(r'<pre id="seen">(.*?)</pre>', done.stdout, re.DOTALL)
-    assert found, done.stderr[-2000:]
+    assert found, (folder / "chromium.log").read_text()[-2000:]
     seen = json.loads(html.unescape(found.group(1)))
     return Visit(seen["errors"], seen["pages"], seen["corner"], seen["landing"], seen["asked"])

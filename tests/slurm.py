@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from patience import PATIENCE
+
 # Snakemake's plugin removes SLURM_CONF from the environment of jobs, so the file must stand at its default place.
 CONFIG = Path("/etc/slurm/slurm.conf")
 MARK = "# Written by a test; removed when it ends."
@@ -81,8 +83,8 @@ def start(command: list[str], output: Path) -> subprocess.Popen[bytes]:
 
 
 def wait_until(ready: Callable[[], bool], what: str) -> None:
-    """Wait a minute at most."""
-    deadline = time.monotonic() + 60
+    """Wait for a daemon, which does next to nothing when it is up, so that its progress cannot be seen."""
+    deadline = time.monotonic() + PATIENCE
     while not ready():
         if time.monotonic() > deadline:
             raise RuntimeError(f"{what} did not come up")
@@ -110,7 +112,7 @@ def cluster(folder: Path) -> Iterator[None]:
             wait_until(lambda: idle() == 2, f"Slurm (its logs are in {folder})")
             yield
         finally:
-            subprocess.run(["scancel", "--user=root", "--quiet"], capture_output=True, timeout=30)
+            subprocess.run(["scancel", "--user=root", "--quiet"], capture_output=True, timeout=PATIENCE)
             for process in reversed(started):
                 process.terminate()
             for process in started:

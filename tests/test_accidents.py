@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import patience
 import pytest
-from checkouts import ENVIRONMENT, copy_of, digests, with_long_training
+from checkouts import ENVIRONMENT, copy_of, digests, pause, paused, with_long_training
 
 pytestmark = pytest.mark.dag
 SEED = "results/test/small-dense-digits-current/seed-0"
@@ -30,26 +31,11 @@ def command(*options: str, target: str) -> list[str]:
 
 
 def run(folder: Path, *options: str, target: str = TARGET, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*options, target=target),
-        **{"cwd": folder, "env": ENVIRONMENT | environment, "text": True, "timeout": 900},
-        **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT},
-    )
+    return patience.run(command(*options, target=target), folder, env=ENVIRONMENT | environment)
 
 
-def start(folder: Path, *options: str, target: str = TARGET) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command(*options, target=target),
-        **{"cwd": folder, "env": ENVIRONMENT, "text": True, "start_new_session": True},
-        **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT},
-    )
-
-
-def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 600
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} did not appear"
-        time.sleep(0.01)
+def start(folder: Path, *options: str, target: str = TARGET) -> patience.Started:
+    return patience.Started(command(*options, target=target), folder, env=ENVIRONMENT, start_new_session=True)
 
 
 def errors(output: str) -> list[str]:
@@ -59,7 +45,7 @@ def errors(output: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout with frames, and a recipe whose trainings last long enough to be killed."""
+    """A checkout with frames, and a recipe whose trainings have many epochs."""
     folder = with_long_training(copy_of(Path(__file__).parents[1], tmp_path_factory.mktemp("prepared")), epochs=40)
     done = run(folder, "--until", "encode_frames")
     assert done.returncode == 0, done.stdout
@@ -82,30 +68,13 @@ def study(prepared: Path, tmp_path: Path) -> Path:
     return shutil.copytree(prepared, tmp_path / "study")
 
 
-def children(pid: int) -> Iterator[int]:
-    """Yield all descendants of a process."""
-    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True)
-    for child in map(int, listed.stdout.split()):
-        yield child
-        yield from children(child)
-
-
-def training(snakemake: int) -> int:
-    """Return the process that trains, below Snakemake's."""
-    for pid in children(snakemake):
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        if b"steep" in words and b"python" in words[0]:
-            return pid
-    raise AssertionError("nothing trains")
-
-
 @pytest.mark.parametrize("name", ["original", "sharpened"])
 def test_a_killed_training_goes_on_by_itself(study: Path, undisturbed: dict[str, str], name: str) -> None:
     """SIGKILL in the middle, as the system does when memory is short; Snakemake tries again."""
+    pause(study, name)
     running = start(study, "--retries", "1")
-    wait_for(study / SEED / f"{name}.checkpoint.npz")
-    os.kill(training(running.pid), signal.SIGKILL)
-    output, _ = running.communicate(timeout=900)
+    paused(running, study).kill()
+    output = running.end()
     assert running.returncode == 0, output
     assert output.count("goes on after epoch") == 1
     assert digests(study, NAMES) == undisturbed
@@ -114,8 +83,9 @@ def test_a_killed_training_goes_on_by_itself(study: Path, undisturbed: dict[str,
 
 def test_a_killed_snakemake_says_how_to_go_on(study: Path, undisturbed: dict[str, str]) -> None:
     """SIGKILL of everything at once, like a power cut: the folder stays locked, the next run names the way out."""
+    pause(study, "original")
     running = start(study)
-    wait_for(study / SEED / "original.checkpoint.npz")
+    paused(running, study)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     status = subprocess.run(
@@ -134,21 +104,21 @@ def test_a_killed_snakemake_says_how_to_go_on(study: Path, undisturbed: dict[str
 
 def test_two_at_once_in_one_folder(study: Path, undisturbed: dict[str, str]) -> None:
     """The second run of the same study is refused; one of another study runs beside it. Neither is harmed."""
+    pause(study, "original")
     running = start(study, target=ORIGINAL)
-    wait_for(study / SEED / "original.checkpoint.npz")
-    trains = training(running.pid)
-    os.kill(trains, signal.SIGSTOP)  # however slow the machine, it is not done before the others have come
+    trains = paused(running, study)  # it is not done before the others have come
     second = run(study, target=ORIGINAL)
     assert second.returncode != 0 and "locked" in second.stdout.lower() and "Traceback" not in second.stdout
     config = (study / "config" / "test.yaml").read_text().replace("study: test", "study: other")
     (study / "config" / "other.yaml").write_text(config)
-    other = subprocess.run(
+    other = patience.run(
         ["snakemake", "results/other/datasets/digits/train.npz", "--cores", "1", "--configfile", "config/other.yaml"],
-        **{"cwd": study, "env": ENVIRONMENT, "capture_output": True, "text": True, "timeout": 900},
+        study,
+        env=ENVIRONMENT,
     )
-    assert other.returncode == 0, other.stderr
-    os.kill(trains, signal.SIGCONT)
-    output, _ = running.communicate(timeout=900)
+    assert other.returncode == 0, other.stdout
+    trains.resume()
+    output = running.end()
     assert running.returncode == 0, output
     assert digests(study, [ORIGINAL])[ORIGINAL] == undisturbed[ORIGINAL]
     name = "datasets/digits/train.npz"
@@ -244,16 +214,16 @@ def test_without_a_compiler(prepared: Path, tmp_path: Path) -> None:
     for backend in ("torch", "brian2"):
         options = {"backend": backend, "network": tmp_path / "network.npz", "frames": tmp_path / "frames.npz"}
         options |= {"output": tmp_path / f"{backend}.npz"}
-        done = subprocess.run(
+        done = patience.run(
             [sys.executable, "-m", "steep", "simulate-network"]
             + [str(word) for name, value in options.items() for word in (f"--{name}", value)],
-            **{"env": ENVIRONMENT | nothing, "capture_output": True, "text": True, "timeout": 900},
+            env=ENVIRONMENT | nothing,
         )
         if backend == "brian2" and done.returncode != 0:
-            (line,) = errors(done.stderr)
-            assert "compiler" in line or "g++" in line, done.stderr
-            assert "Traceback" not in done.stderr
+            (line,) = errors(done.stdout)
+            assert "compiler" in line or "g++" in line, done.stdout
+            assert "Traceback" not in done.stdout
             return
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout
         spikes[backend] = (tmp_path / f"{backend}.npz").read_bytes()
     assert spikes["torch"] == spikes["brian2"]

@@ -5,14 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import patience
 import pytest
 import slurm
 import yaml
-from checkouts import ENVIRONMENT, copy_of, digests, with_long_training
+from checkouts import ENVIRONMENT, copy_of, digests, pause, paused, with_long_training
 
 pytestmark = pytest.mark.dag
 FOLDER = "results/test/small-dense-digits-current"
@@ -56,12 +56,8 @@ main(sys.argv[1:])
 
 
 def run(folder: Path, *options: str, targets: list[str] = TARGETS) -> subprocess.CompletedProcess[str]:
-    """Run Snakemake in a checkout; waiting for a job that never ends is stopped after minutes."""
-    return subprocess.run(
-        ["snakemake", *targets, "--configfile", "config/test.yaml", *options],
-        **{"cwd": folder, "env": ENVIRONMENT, "text": True, "timeout": 900},
-        **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT},
-    )
+    """Run Snakemake in a checkout; waiting for a job that never ends is stopped."""
+    return patience.run(["snakemake", *targets, "--configfile", "config/test.yaml", *options], folder, env=ENVIRONMENT)
 
 
 @pytest.fixture(scope="module")
@@ -100,20 +96,15 @@ def test_slurm_and_scancel(two_nodes: None, fresh: Path, here: dict[str, str], t
     """The trainings go to Slurm as an array of seeds, are cancelled in the middle by somebody, and go on."""
     folder = shutil.copytree(fresh, tmp_path / "study")
     command = ["snakemake", *TARGETS, *FIGURES, "--configfile", "config/test.yaml", "--profile", "profiles/slurm"]
-    with open(folder / "output", "w") as output:
-        running = subprocess.Popen(
-            [*command, "--slurm-init-seconds-before-status-checks", "5"],
-            **{"cwd": folder, "env": ENVIRONMENT, "stdout": output, "stderr": subprocess.STDOUT},
-        )
-        deadline = time.monotonic() + 600
-        while not list((folder / FOLDER).rglob("original.checkpoint.npz")) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        listed = subprocess.run(["squeue", "-h", "-o", "%i"], capture_output=True, text=True).stdout.split()
-        arrays = {job.split("_")[0] for job in listed if "_" in job}
-        assert arrays, listed
-        subprocess.run(["scancel", *arrays], check=True)
-        assert running.wait(900) == 0, (folder / "output").read_text()
-    said = (folder / "output").read_text()
+    pause(folder, "original")
+    running = patience.Started([*command, "--slurm-init-seconds-before-status-checks", "5"], folder, env=ENVIRONMENT)
+    paused(running, folder)
+    listed = subprocess.run(["squeue", "-h", "-o", "%i"], capture_output=True, text=True).stdout.split()
+    arrays = {job.split("_")[0] for job in listed if "_" in job}
+    assert arrays, listed
+    subprocess.run(["scancel", *arrays], check=True)
+    said = running.end()
+    assert running.returncode == 0, said
     assert "Trying to restart job" in said and "array job" in said
     assert digests(folder, NAMES) == here
     assert all((folder / name).is_file() for name in FIGURES)
@@ -142,23 +133,16 @@ def test_generic_and_a_job_over_its_memory_and_its_time(
     name = f"{FOLDER}/seed-0/original.safetensors"
     command = ["snakemake", name, "--configfile", "config/test.yaml", "--profile", "profiles/generic"]
     command += ["--set-resources", "train_original:mem_mb=250 * attempt ** 2"]
-    with open(folder / "output", "w") as output:
-        running = subprocess.Popen(
-            command, **{"cwd": folder, "env": ENVIRONMENT, "stdout": output, "stderr": subprocess.STDOUT}
-        )
-        deadline = time.monotonic() + 300
-        second: list[str] = []
-        while not second and time.monotonic() < deadline:
-            time.sleep(0.2)
-            if list((folder / FOLDER).rglob("original.checkpoint.npz")):
-                second = [job for job, memory in queued() if memory == "1000M"]
-        assert second, (folder / "output").read_text()
-        # Slurm looks at the clock twice a minute; stopped, the training waits for it, as one that hangs. An end that is
-        # past when Slurm reads it would be refused.
-        subprocess.run(["scancel", "--full", "--signal=STOP", second[0]], check=True)
-        subprocess.run(["scontrol", "update", f"JobId={second[0]}", "EndTime=now+5"], check=True)
-        assert running.wait(600) == 0, (folder / "output").read_text()
-    assert (folder / "output").read_text().count("Trying to restart job") == 2
+    pause(folder, "original")
+    running = patience.Started(command, folder, env=ENVIRONMENT)
+    paused(running, folder)
+    (job,) = (job for job, memory in queued() if memory == "1000M")
+    # Slurm looks at the clock twice a minute; stopped, the training waits for it, as one that hangs. An end that is
+    # past when Slurm reads it would be refused.
+    subprocess.run(["scontrol", "update", f"JobId={job}", "EndTime=now+5"], check=True)
+    said = running.end()
+    assert running.returncode == 0, said
+    assert said.count("Trying to restart job") == 2
     assert digests(folder, [name])[name] == here[name]
     logs = "".join(path.read_text() for path in (folder / ".snakemake" / "cluster-logs").iterdir())
     assert re.search("exceeded memory limit|Exceeded job memory|oom", logs), logs
@@ -182,11 +166,7 @@ def test_what_jobs_ask_for(root: Path, tmp_path: Path, name: str) -> None:
     """Snakemake adds up the minutes of jobs that follow each other. The third attempt asks for three times what the
     first one does, and still for no more than partitions of four hours give."""
     arguments = ["--profile", f"profiles/{name}", "--configfile", "config/paper.yaml", "--dry-run", "--attempt", "3"]
-    done = subprocess.run(
-        [sys.executable, "-c", QUEUE, *arguments],
-        **{"cwd": copy_of(root, tmp_path), "env": ENVIRONMENT, "text": True},
-        **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT},
-    )
+    done = patience.run([sys.executable, "-c", QUEUE, *arguments], copy_of(root, tmp_path), env=ENVIRONMENT)
     assert done.returncode == 0, done.stdout
     found = re.findall(r"^queued (\w+) (\d+) (\d+) (\d+) (\d+)$", done.stdout, re.M)
     assert {line[0] for line in found} == TRAININGS | {"data", "deployment", "tables"}

@@ -5,14 +5,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import patience
 import pytest
 import torch
+from checkouts import PAUSE, pause, paused
 
 from steep.frames import Frames
 from steep.population import train_population
@@ -213,11 +214,14 @@ def test_a_command_that_is_killed_goes_on_and_leaves_only_its_outputs(bars: Fram
         ]
 
     subprocess.run(command(tmp_path / "whole"), check=True, capture_output=True)
-    running = subprocess.Popen(command(tmp_path / "killed"), stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "killed" / "n.checkpoint.npz").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    running.send_signal(signal.SIGKILL)
+    # In its middle it stops, so that it is there to be killed.
+    stopping = f"import runpy\nfrom steep.resume import Checkpoint\n{PAUSE}"
+    words = command(tmp_path / "killed")[3:]
+    pause(tmp_path, "n")
+    line = [sys.executable, "-c", f"{stopping}\nrunpy.run_module('steep', run_name='__main__')", *words]
+    running = patience.Started(line, tmp_path)
+    assert paused(running, tmp_path).pid == running.pid
+    running.kill()
     assert running.wait() == -signal.SIGKILL
     assert not (tmp_path / "killed" / "n.safetensors").exists()
     # A writer that died in the middle of a write leaves its temporary file.

@@ -6,10 +6,10 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pandas as pd
+import patience
 import pytest
 import yaml
 from checkouts import ENVIRONMENT, copy_of
@@ -22,10 +22,7 @@ MEASURED |= {"report.html", "repeat.txt"}
 
 def snakemake(folder: Path, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess[str]:
     command = ["snakemake", "--cores", str(cores), "--configfile", "config/test.yaml", *arguments]
-    done = subprocess.run(
-        command, cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600
-    )
-    return done
+    return patience.run(command, folder, env=ENVIRONMENT)
 
 
 def planned(folder: Path) -> set[str]:
@@ -112,10 +109,7 @@ def test_sharpening_learns_from_the_teacher_that_its_recipe_names(study: Path) -
 def test_experiments_that_differ_in_sharpening_share_what_comes_before(study: Path) -> None:
     """The original network is trained once for all of them, its control once for each way of training on."""
     command = ["snakemake", "--cores", "2", "--configfile", "config/ablations.yaml", "--dry-run", "--forceall"]
-    done = subprocess.run(
-        [*command, "--printshellcmds", "--quiet", "host"],
-        **{"cwd": study, "env": ENVIRONMENT, "capture_output": True, "text": True, "timeout": 600},
-    )
+    done = patience.run([*command, "--printshellcmds", "--quiet", "host"], study, env=ENVIRONMENT)
     config = yaml.safe_load((study / "config" / "ablations.yaml").read_text())
     found: dict[str, dict[str, list[str]]] = {}
     for job, verb, arguments in re.findall(r"STEEP_JOB='(\S+) seed 10, .* -m steep (\S+) (.*)", done.stdout):
@@ -212,23 +206,18 @@ def test_an_interrupted_study_goes_on_and_one_core_gives_the_same(study: Path, t
     are those of the study that ran on two cores, undisturbed."""
     folder = copy_of(root, tmp_path)
     command = ["snakemake", "--cores", "2", "--configfile", "config/test.yaml"]
-    running = subprocess.Popen(
+    running = patience.Started(
         command,
-        cwd=folder,
+        folder,
         env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
         start_new_session=True,
         # Where the tests themselves run in the background, SIGINT is ignored, and children would inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     seed = folder / "results" / "test" / "logs" / "small-cnn-digits" / "seed-0" / "train_original.log"
-    deadline = time.monotonic() + 120
-    while "epoch 1/3" not in (seed.read_text() if seed.exists() else "") and time.monotonic() < deadline:
-        time.sleep(0.02)
+    patience.until(lambda: seed.exists() and "epoch 1/3" in seed.read_text(), running, folder)
     os.killpg(running.pid, signal.SIGINT)
-    output, _ = running.communicate(timeout=120)
+    output = running.end()
     assert running.returncode != 0
     assert "Traceback" not in output, output
     assert not list(folder.rglob("*.part"))
@@ -290,9 +279,7 @@ def test_a_wrong_config_is_one_line(study: Path, tmp_path: Path, old: str, new: 
     config = (study / "config" / "test.yaml").read_text().replace(old, new, 1)
     (tmp_path / "mine.yaml").write_text(config)
     command = ["snakemake", "--cores", "1", "--configfile", str(tmp_path / "mine.yaml")]
-    done = subprocess.run(
-        command, cwd=study, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    done = patience.run(command, study, env=ENVIRONMENT)
     assert done.returncode != 0
     assert f"{tmp_path / 'mine.yaml'}: {message}" in done.stdout
     assert "Traceback" not in done.stdout and len(done.stdout.strip().splitlines()) <= 4, done.stdout
@@ -302,9 +289,7 @@ def test_one_key_on_the_command_line(study: Path) -> None:
     """What config/README.md shows: the paper study with one key changed, nothing else taken from elsewhere."""
     for change, expected in ((("seeds=[7]",), "seed-7/threshold.npz"), (("study=mine",), "results/mine/")):
         command = ["snakemake", "--cores", "1", "--dry-run", "--quiet", "host", "--config", *change]
-        done = subprocess.run(
-            command, cwd=study, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        done = patience.run(command, study, env=ENVIRONMENT)
         assert done.returncode == 0 and expected in done.stdout, done.stdout
         assert "results/test/" not in done.stdout
 
@@ -312,9 +297,7 @@ def test_one_key_on_the_command_line(study: Path) -> None:
 def test_a_study_without_a_name_is_told_so(study: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("seeds: [7]\n")
     command = ["snakemake", "--cores", "1", "--dry-run", "--configfile", str(tmp_path / "mine.yaml")]
-    done = subprocess.run(
-        command, cwd=study, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    done = patience.run(command, study, env=ENVIRONMENT)
     assert done.returncode != 0 and "missing; write it" in done.stdout
 
 
@@ -331,7 +314,7 @@ def test_missing_data_offline_is_one_line(study: Path, tmp_path: Path, root: Pat
         "no_proxy": "",
     }
     command = ["snakemake", "--cores", "1", "--configfile", "config/test.yaml"]
-    done = subprocess.run(command, cwd=folder, env=offline, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = patience.run(command, folder, env=offline)
     assert done.returncode != 0
     (line,) = [line for line in done.stdout.splitlines() if "error: mnist: " in line]
     assert "is missing" in line and "three ways" in line
