@@ -10,11 +10,11 @@ from scipy.special import softmax
 from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import ACTIVATIONS, as_tensor, logits
-from steep.sharpening.activation import SHAPES
-from steep.sharpening.training import distillation, sharpen
+from steep.sharpening.activation import CEILING_QUANTILE, SHAPES
+from steep.sharpening.training import EDGES, distillation, sharpen
 from steep.simulators import simulator
 from steep.threshold.compile import compile_network
-from steep.training import train_original
+from steep.training import augment, continue_original, train_original
 
 SPEC = {
     **{
@@ -149,3 +149,52 @@ def test_a_teacher_and_its_recipe_go_together(split: tuple[Frames, Frames], told
     recipe = SHARPENING | ({"distillation": {"teacher": "original", "weight": 1, "temperature": 2}} if told else {})
     with pytest.raises(SteepError, match="go together"):
         sharpen(original.tensors(), SPEC, recipe, *split, seed=3, teacher=None if told else original.tensors())
+
+
+def test_validation_frames_teach_nothing(split: tuple[Frames, Frames]) -> None:
+    """Neither weights nor ceilings, from which sharpening starts, depend on them."""
+    train, validation = split
+    other = replace(validation, values=1 - validation.values, labels=1 - validation.labels)
+    results = []
+    for frames in (validation, other):
+        original, _ = train_original(SPEC, RECIPE, train, frames, seed=3)
+        control, _ = continue_original(original.tensors(), SPEC, SHARPENING, train, frames, seed=3)
+        network, _, recorded = sharpen(original.tensors(), SPEC, SHARPENING, train, frames, seed=3)
+        arrays = [*original.tensors().values(), *control.tensors().values(), *network.tensors().values()]
+        results.append([array.tobytes() for array in (*arrays, recorded["centre"], recorded["slope"])])
+    assert results[0] == results[1]
+
+
+def test_ceilings_are_those_of_the_training_frames(split: tuple[Frames, Frames]) -> None:
+    """A unit's activation is divided by what 99% of its layer's positive activations on training frames lie below."""
+    train, validation = split
+    original, _ = train_original(SPEC, RECIPE, train, validation, seed=3)
+    original.eval()
+    _, _, recorded = sharpen(original.tensors(), SPEC, SHARPENING | {"epochs": 1}, train, validation, seed=3)
+    layers = zip(*(original.activations(as_tensor(frames)) for frames in (train, validation)), strict=True)
+    for number, (on_train, on_validation) in enumerate(layers):
+        ceiling, wrong = (np.quantile(values[values > 0], CEILING_QUANTILE) for values in (on_train, on_validation))
+        assert abs(ceiling - wrong) > 0.01 * ceiling
+        scaled = (on_validation / ceiling).clamp(EDGES[0], EDGES[-1]).numpy()
+        assert recorded["histogram"][0, number].tolist() == np.histogram(scaled, EDGES)[0].tolist()
+
+
+def test_control_and_sharpening_see_the_same_batches(
+    split: tuple[Frames, Frames], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bytes] = []
+
+    def recorded(values: torch.Tensor, random: torch.Generator, **how: object) -> torch.Tensor:
+        moved = augment(values, random, **how)
+        seen.append(moved.numpy().tobytes())
+        return moved
+
+    monkeypatch.setattr("steep.training.augment", recorded)
+    recipe = SHARPENING | {"augmentation": {"shift": 1, "flip": True}}
+    original, _ = train_original(SPEC, recipe, *split, seed=3)
+    first, seen = seen, []
+    continue_original(original.tensors(), SPEC, recipe, *split, seed=3)
+    control, seen = seen, []
+    sharpen(original.tensors(), SPEC, recipe, *split, seed=3)
+    assert len(control) == recipe["epochs"] * (200 // recipe["batch_size"])
+    assert seen == control and not set(control) & set(first)
