@@ -3,15 +3,17 @@
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 CORES ?= all
 STUDY ?= paper
+SEED ?= 0
 VENV := .venv
 BIN := $(abspath $(VENV))/bin
 READY := $(VENV)/.ready
 PEERS := .venv-peers
+MUTANTS := .venv-mutants
 export PATH := $(BIN):$(PATH)
 # The CPU build of PyTorch is a tenth of the size of the one PyPI offers on Linux; without that index PyPI's is taken.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: help demo test reproduce compare benchmark clean lock reference
+.PHONY: help demo test mutants reproduce compare benchmark clean lock reference
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -37,6 +39,13 @@ $(PEERS)/.ready: envs/peers.txt
 	  || for each in $$(grep -v '^#' $<); do $(PEERS)/bin/pip install -q --no-deps $$each || echo "$$each: not installed"; done
 	@touch $@
 
+# mutmut sees the packages of .venv, but for this checkout's own: it is the mutated copy that is imported.
+$(MUTANTS)/.ready: envs/mutants.txt $(READY)
+	test -x $(MUTANTS)/bin/python || $(PYTHON) -m venv $(MUTANTS)
+	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > $$($(MUTANTS)/bin/python -c 'import site; print(site.getsitepackages()[0])')/steep.pth
+	$(MUTANTS)/bin/pip install -q -r $<
+	@touch $@
+
 demo: $(READY) ## the whole study on data that need no download, in minutes; ends by saying where the report lies
 	snakemake --cores $(CORES) --configfile config/demo.yaml
 	snakemake --cores 1 --configfile config/demo.yaml --report results/demo/report.html
@@ -45,6 +54,9 @@ demo: $(READY) ## the whole study on data that need no download, in minutes; end
 
 test: $(READY) ## pass the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadgroup
+
+mutants: $(MUTANTS)/.ready ## change the code in 400 places, one at a time, and see whether a test fails (about an hour)
+	PATH=$(abspath $(MUTANTS))/bin:$$PATH PYTHONPATH=$(CURDIR)/mutants/src OMP_NUM_THREADS=1 python tests/mutants.py 400 $(SEED)
 
 reproduce: $(READY) ## the paper study, the same as `snakemake --cores all`; another one with STUDY=...
 	snakemake --cores $(CORES) --configfile config/$(STUDY).yaml
@@ -56,7 +68,7 @@ compare: $(READY) ## hold the tables of `make reproduce` against those of the re
 	@$(BIN)/python -m steep compare-reference --accuracy results/$(STUDY)/tables/accuracy.csv --reference $(KEPT)/accuracy.csv
 
 clean: ## remove results and Snakemake's notes; keep downloads (data/) and the environment (.venv)
-	rm -rf results .snakemake .pytest_cache .ruff_cache .hypothesis
+	rm -rf results mutants .snakemake .pytest_cache .ruff_cache .hypothesis
 
 lock: ## resolve envs/requirements.in anew
 	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
