@@ -8,14 +8,16 @@ import ast
 import hashlib
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parent
-# Imported name and name of the package, for those whose version may change a number or a figure.
+# Imported name and name of the package, for those whose version may change a number, a figure or an exported file.
 PACKAGES = {
     **{name: name for name in ("torch", "brian2", "numpy", "scipy", "pandas", "matplotlib", "safetensors")},
     "sklearn": "scikit-learn",
     "skimage": "scikit-image",
+    **{name: name for name in ("nir", "h5py")},
 }
 
 
@@ -53,11 +55,13 @@ def _parse(module: str) -> tuple[str, frozenset[str], frozenset[str]]:
 
 
 @cache
-def _version(package: str) -> str:
+def installed(name: str) -> str:
+    """Return the version of the package that `name` is imported from: the first on the path, which is the one used."""
     try:
-        return version(PACKAGES[package])
+        found = version(PACKAGES.get(name, name))
     except PackageNotFoundError:
-        return "not installed"
+        return "of unknown version" if find_spec(name) else "not installed"
+    return found or "of unknown version"
 
 
 def code_digest(*modules: str) -> str:
@@ -71,5 +75,5 @@ def code_digest(*modules: str) -> str:
             todo.extend(_parse(name)[1])
     text = "\n".join(f"{name}\n{_parse(name)[0]}" for name in sorted(seen))
     packages = set().union(*(_parse(name)[2] for name in seen))
-    text += "".join(f"\n{package} {_version(package)}" for package in sorted(packages))
+    text += "".join(f"\n{package} {installed(package)}" for package in sorted(packages))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -2,36 +2,18 @@
 
 import os
 import platform
-import subprocess
 from datetime import UTC, datetime
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pandas as pd
 
+from steep.analysis.checkout import ROOT, commit
 from steep.config import read_config
+from steep.digest import PACKAGES, installed
 
-SHIPPED = Path(__file__).parents[3] / "config"
+SHIPPED = ROOT / "config"
 COMMIT = "commit when the tables were made"
-PACKAGES = ("torch", "brian2", "numpy", "scipy", "pandas", "matplotlib", "snakemake", "safetensors", "scikit-learn")
-
-
-def _git(*arguments: str) -> str:
-    try:
-        return subprocess.run(
-            ["git", *arguments], capture_output=True, text=True, check=True, cwd=Path(__file__).parent
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-
-
-def origin() -> str:
-    """Return the web address that this checkout was cloned from, without a name or password in it; empty where there is
-    none."""
-    address = urlsplit(_git("remote", "get-url", "origin"))
-    return address._replace(netloc=address.netloc.rpartition("@")[2]).geturl() if address.scheme == "https" else ""
 
 
 def command(config: dict[str, Any]) -> str:
@@ -44,13 +26,15 @@ def command(config: dict[str, Any]) -> str:
 
 
 def _processor() -> str:
+    """Return the processor's name; where the system tells none, what kind it is."""
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
-    except OSError:
+    except OSError:  # no Linux
         pass
-    return platform.processor() or platform.machine()
+    kind = platform.processor() or platform.machine() or "of unknown kind"
+    return f"{kind} (the system does not tell its name)"
 
 
 def provenance(config: dict[str, Any], digests: dict[str, str]) -> pd.DataFrame:
@@ -62,19 +46,16 @@ def provenance(config: dict[str, Any], digests: dict[str, str]) -> pd.DataFrame:
     digests : digests of data and results, by name.
 
     """
-    commit = _git("rev-parse", "HEAD") or "unknown (not a git checkout)"
-    changed = " with uncommitted changes" if _git("status", "--porcelain") else ""
-    versions = {d.metadata["Name"].lower(): d.version for d in distributions() if d.metadata["Name"]}
     rows = {
         "study": config["study"],
         "seeds": ", ".join(str(seed) for seed in config["seeds"]),
         "tables made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        COMMIT: commit + changed,
+        COMMIT: commit(),
         "Python": platform.python_version(),
-        **{package: versions.get(package, "not installed") for package in PACKAGES},
+        **{PACKAGES.get(name, name): installed(name) for name in (*PACKAGES, "snakemake")},
         "operating system": f"{platform.system()} {platform.release()} ({platform.machine()})",
         "processor": _processor(),
-        "cores": str(os.cpu_count()),
+        "cores": str(os.cpu_count() or "unknown"),
         "compute threads per job": "1",
         **digests,
     }

@@ -139,7 +139,8 @@ def record_provenance(a: Arguments) -> None:
     """Record what was run, with what, on what, and how to run it again."""
     import yaml
 
-    from steep.analysis.provenance import COMMIT, command, origin, provenance
+    from steep.analysis.checkout import origin
+    from steep.analysis.provenance import COMMIT, command, provenance
     from steep.files import write_text
     from steep.trace import file_digest
 
