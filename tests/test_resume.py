@@ -14,6 +14,7 @@ import patience
 import pytest
 import torch
 from checkouts import PAUSE, pause, paused
+from permissions import closed
 
 from steep.frames import Frames
 from steep.population import train_population
@@ -178,7 +179,23 @@ def test_a_damaged_checkpoint_is_ignored(
             path.unlink()
             path.mkdir()
     assert outcome(train_original(SPEC, RECIPE, bars, bars, 3, path)) == expected
-    assert f"{path}: not a whole checkpoint, ignored; training starts afresh" in caplog.text
+    what = "cannot be read (Is a directory)" if how == "folder" else "not a whole checkpoint"
+    assert f"{path}: {what}, ignored; training starts afresh" in caplog.text
+
+
+def test_a_checkpoint_that_may_not_be_read_is_ignored(
+    bars: Frames, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither the file of another user nor one in a folder that may not be entered stops a training."""
+    expected = outcome(train_original(SPEC, RECIPE, bars, bars, 3))
+    path = tmp_path / "folder" / "checkpoint.npz"
+    path.parent.mkdir()
+    path.write_bytes(b"")
+    for place in (path, path.parent):
+        caplog.clear()
+        with closed(place):
+            assert outcome(train_original(SPEC, RECIPE, bars, bars, 3, path)) == expected
+        assert f"{path}: cannot be read (Permission denied), ignored; training starts afresh" in caplog.text
 
 
 def test_without_room_for_checkpoints_training_goes_on(

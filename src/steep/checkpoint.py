@@ -8,8 +8,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from steep.errors import SteepError
-from steep.files import atomic
+from steep.files import atomic, reading
+
+DAMAGE = (SafetensorError, KeyError, ValueError)
 
 
 def save_network(path: Path | str, tensors: dict[str, np.ndarray], spec: dict[str, Any]) -> None:
@@ -24,12 +25,9 @@ def save_network(path: Path | str, tensors: dict[str, np.ndarray], spec: dict[st
 
 
 def load_network(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Read what `save_network` wrote; SteepError when the file is broken or somebody else's."""
-    try:
-        with safe_open(path, "numpy") as file:
-            spec = json.loads((file.metadata() or {})["steep"])
-            return {name: file.get_tensor(name) for name in file.keys()}, spec  # noqa: SIM118 (not a dict)
-    except FileNotFoundError as error:
-        raise SteepError(f"{path}: no such file") from error
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise SteepError(f"{path}: not a whole network of this study; delete it and run again") from error
+    """Read what `save_network` wrote; SteepError when the file is unreadable, broken or somebody
+    else's."""
+    whole = reading(path, "not a whole network of this study; delete it and run again", DAMAGE)
+    with whole, safe_open(path, "numpy") as file:
+        spec = json.loads((file.metadata() or {})["steep"])
+        return {name: file.get_tensor(name) for name in file.keys()}, spec  # noqa: SIM118 (not a dict)

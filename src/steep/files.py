@@ -2,6 +2,7 @@
 
 import glob
 import io
+import math
 import os
 import socket
 import zipfile
@@ -9,6 +10,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -35,8 +37,11 @@ def remove(path: Path) -> None:
             old.unlink()
 
 
-# What NumPy and zipfile raise besides about bytes that are damaged: an unknown compression, an "encrypted" member, ...
-DAMAGE = (KeyError, AttributeError, RuntimeError, NotImplementedError, TypeError, OverflowError, SyntaxError)
+# What NumPy and zipfile raise about bytes that are damaged: an unknown compression, an "encrypted" member, ...
+DAMAGE = (
+    *(ValueError, KeyError, AttributeError, RuntimeError, NotImplementedError, TypeError, OverflowError, SyntaxError),
+    *(EOFError, zipfile.BadZipFile, zlib.error),
+)
 
 
 @contextmanager
@@ -85,22 +90,76 @@ def write_npz(path: Path | str, arrays: Mapping[str, np.ndarray], compressed: bo
         temporary.write_bytes(buffer.getvalue())
 
 
+def cannot_be_read(path: Path | str, error: OSError) -> SteepError:
+    """Return the line for a file that the operating system does not give, in its words."""
+    if isinstance(error, FileNotFoundError):
+        return SteepError(f"{path}: no such file")
+    return SteepError(f"{path}: cannot be read ({error.strerror or error}); make it readable or name another file")
+
+
+def _refusal(error: BaseException | None) -> OSError | None:
+    """Return the operating system's refusal behind an error, None where there is none: libraries wrap it into their
+    own, and raise an OSError without an errno about bytes."""
+    while error is not None and (not isinstance(error, OSError) or error.errno is None):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+@contextmanager
+def reading(path: Path | str, otherwise: str, damage: tuple[type[Exception], ...]) -> Iterator[BinaryIO]:
+    """Yield `path` open for reading; what fails while it is read becomes one line that names its cause.
+
+    Parameters
+    ----------
+    path : the file.
+    otherwise : what is wrong where its bytes are not what they should be, and what to do; stands behind the path.
+    damage : what readers of such bytes raise when they are damaged.
+
+    Raises
+    ------
+    SteepError
+        when the system refuses to give the file, or its bytes are damaged.
+
+    """
+    try:
+        with open(path, "rb") as file:
+            yield file
+    except MemoryError:
+        raise
+    except (OSError, *damage) as error:
+        refusal = _refusal(error)
+        raise (cannot_be_read(path, refusal) if refusal else SteepError(f"{path}: {otherwise}")) from refusal or error
+
+
+def _check_sizes(archive: zipfile.ZipFile) -> None:
+    """Raise ValueError where an array would take more than its bytes in the archive hold: a damaged header may ask for
+    any amount of memory."""
+    for member in archive.infolist():
+        # Deflate makes at most 1,032 bytes of one.
+        if member.file_size > 1032 * member.compress_size + 1032:
+            raise ValueError(f"{member.filename}: {member.file_size} bytes from {member.compress_size}")
+        with archive.open(member) as file:
+            if np.lib.format.read_magic(file) == (1, 0):
+                shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+                if math.prod(shape) * dtype.itemsize > member.file_size:
+                    raise ValueError(f"{member.filename}: {shape} {dtype} in {member.file_size} bytes")
+
+
 def read_npz(path: Path | str, names: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
     """Read all arrays of an NPZ without ever unpickling; `names` must be among them.
 
     Raises
     ------
     SteepError
-        when the file is missing, cut short, not an NPZ, or lacks one of `names`.
+        when the file is missing, unreadable, cut short, not an NPZ, or lacks one of `names`.
 
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except FileNotFoundError as error:
-        raise SteepError(f"{path}: no such file") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, *DAMAGE) as error:
-        raise SteepError(f"{path}: not a whole NPZ file; delete it and run again") from error
+    with reading(path, "not a whole NPZ file; delete it and run again", DAMAGE) as file:
+        with zipfile.ZipFile(file) as archive:
+            _check_sizes(archive)
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
     missing = [name for name in names if name not in arrays]
     if missing:
         raise SteepError(

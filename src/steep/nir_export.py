@@ -18,7 +18,7 @@ import numpy as np
 
 from steep.architecture import Shape
 from steep.errors import SteepError
-from steep.files import atomic
+from steep.files import atomic, reading
 from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
 
 DT = 1e-4  # seconds, the time step of both forms; snnTorch knows no other
@@ -82,15 +82,11 @@ def _walk(path: Path | str) -> None:
 
 
 def read_graph(path: Path | str) -> nir.NIRGraph:
-    """Read an NIR file; SteepError when it is none."""
-    try:
+    """Read an NIR file; SteepError when it is unreadable or none."""
+    # h5py raises what the HDF5 library and the reader's constructors happen to say about a damaged file.
+    with reading(path, "not a whole NIR file; export it again", (Exception,)):
         _walk(path)
         return nir.read(path, type_check=False)
-    except FileNotFoundError as error:
-        raise SteepError(f"{path}: no such file") from error
-    # h5py raises what the HDF5 library and the reader's constructors happen to say about a damaged file.
-    except Exception as error:
-        raise SteepError(f"{path}: not a whole NIR file; export it again") from error
 
 
 def chain(graph: nir.NIRGraph) -> Iterator[tuple[str, nir.NIRNode]]:

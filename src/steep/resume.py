@@ -93,10 +93,16 @@ class Checkpoint:
 
     def restore(self, network: nn.Module, optimizer: torch.optim.Optimizer, shuffle: torch.Generator) -> int:
         """Take over the stored state; return how many epochs it is after, 0 where there is none of this training."""
-        if not self.path.exists():
-            return 0
         try:
             state = read_npz(self.path, ("key", "epoch"))
+        except SteepError as error:
+            cause = error.__cause__
+            if not isinstance(cause, FileNotFoundError):
+                refused = isinstance(cause, OSError) and cause.errno is not None
+                what = f"cannot be read ({cause.strerror})" if refused else "not a whole checkpoint"
+                log.warning("%s: %s, ignored; training starts afresh", self.path, what)
+            return 0
+        try:
             if str(state["key"]) != self.key:
                 log.info(
                     "%s: of other code, data, recipe, seed or processor, ignored; training starts afresh", self.path

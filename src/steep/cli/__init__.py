@@ -38,6 +38,14 @@ def main(arguments: list[str] | None = None) -> int:
     except SteepError as error:
         print(f"[{job}] error: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        # Readers and writers say more; whatever else the system refuses is told in its own words. Without an errno it
+        # is not the system that complains.
+        if error.errno is None:
+            raise
+        place = f"{error.filename}: " if error.filename is not None else ""
+        print(f"[{job}] error: {place}{error.strerror}; make it accessible and run again", file=sys.stderr)
+        return 1
     except MemoryError:
         print(
             f"[{job}] error: out of memory; run fewer jobs at a time (--cores) or on a larger machine", file=sys.stderr

@@ -8,6 +8,7 @@ that are alike (the pixels of a cell, of a block of a scene), the validation fra
 """
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from steep.datasets import cifar10, digits, hyperspectral, mnist, samson
+from steep.datasets.fetch import folders
 from steep.errors import SteepError
 from steep.frames import Frames
 
@@ -130,7 +132,7 @@ def load_dataset(source: str, validation: int, mirrors: list[Path], cache: Path)
     """
     known = SOURCES[source]
     train, test, groups = known.load(mirrors, cache)
-    places = [str(folder / source) for folder in (*mirrors, cache) if (folder / source).is_dir()]
+    places = [str(folder) for folder in folders(source, mirrors, cache) if os.path.isdir(folder)]
     for name, frames, digest in (("training", train, known.train), ("test", test, known.test)):
         found = content_digest(frames)
         if found != digest:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from steep.datasets.fetch import find_file
+from steep.datasets.fetch import obtain
 from steep.errors import SteepError
+from steep.files import reading
 from steep.frames import Frames
 
 ADDRESSES = ("https://www.cs.toronto.edu/~kriz/",)
@@ -18,18 +19,22 @@ TRAIN = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 TEST = ("test_batch.bin",)
 NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 RECORD = 1 + 3 * 32 * 32  # label, then red, green, blue, each row by row
+LONGEST = 10000 * RECORD  # bytes of a file; more is not CIFAR-10, however small it was packed
+DAMAGE = (tarfile.TarError, EOFError, zlib.error, ValueError)
 
 
 def read_archive(path: Path) -> dict[str, bytes]:
-    """Return the archive's files by name, read without unpacking anything to disk; SteepError when it is damaged."""
-    try:
-        with tarfile.open(path, "r:gz") as archive:
-            members = {Path(member.name).name: member for member in archive if member.isfile()}
-            return {name: archive.extractfile(members[name]).read() for name in (*TRAIN, *TEST)}
-    except KeyError as error:
-        raise SteepError(f"{path}: lacks {error.args[0]}; copy it anew") from error
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise SteepError(f"{path}: damaged or cut short ({error}); delete it and run again, or copy it anew") from error
+    """Return the archive's files by name, read without unpacking anything to disk; SteepError when it is unreadable or
+    damaged."""
+    whole = reading(path, "damaged or cut short; delete it and run again, or copy it anew", DAMAGE)
+    with whole as file, tarfile.open(fileobj=file, mode="r:gz") as archive:
+        members = {Path(member.name).name: member for member in archive if member.isfile()}
+        for name in (*TRAIN, *TEST):
+            if name not in members:
+                raise SteepError(f"{path}: lacks {name}; copy it anew")
+            if members[name].size > LONGEST:
+                raise SteepError(f"{path}: {name} has more than {LONGEST} bytes; copy it anew")
+        return {name: archive.extractfile(members[name]).read() for name in (*TRAIN, *TEST)}
 
 
 def parse(path: Path, data: bytes) -> Frames:
@@ -42,9 +47,14 @@ def parse(path: Path, data: bytes) -> Frames:
     return Frames(records[:, 1:].reshape(-1, 3, 32, 32), records[:, 0], 10)
 
 
-def load(mirrors: list[Path], cache: Path) -> tuple[Frames, Frames, np.ndarray]:
-    """Return the training and the test images, values 0 to 255, 10 classes; every image is a group of its own."""
-    path = find_file("cifar10", ARCHIVE, DIGEST, ADDRESSES, mirrors, cache)
+def read_frames(path: Path) -> tuple[Frames, Frames]:
+    """Return the training and the test images of an archive; SteepError when it is not one of such images."""
     files = read_archive(path)
     train, test = (parse(path, b"".join(files[name] for name in names)) for names in (TRAIN, TEST))
+    return train, test
+
+
+def load(mirrors: list[Path], cache: Path) -> tuple[Frames, Frames, np.ndarray]:
+    """Return the training and the test images, values 0 to 255, 10 classes; every image is a group of its own."""
+    train, test = obtain("cifar10", ARCHIVE, DIGEST, ADDRESSES, mirrors, cache, read_frames)
     return train, test, np.arange(len(train))

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from steep.datasets.fetch import find_file
+from steep.datasets.fetch import obtain
 from steep.errors import SteepError
+from steep.files import reading
 from steep.frames import Frames
 
 ADDRESSES = (
@@ -32,19 +33,29 @@ def held_out_blocks() -> np.ndarray:
     return (2 * row + column) % (SIDE // BLOCK) == 0
 
 
+def read_scene(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return the scene's spectra (156, 9025) and abundances (3, 9025); SteepError when the file holds something
+    else."""
+    from scipy.io import loadmat
+
+    # scipy raises whatever its parsers stumble over.
+    with reading(path, "not the Samson scene, or damaged; copy it anew", (Exception,)) as file:
+        stored = loadmat(file, variable_names=("Y", "A"))
+        spectra, abundances = (np.asarray(stored[name], np.float64) for name in ("Y", "A"))
+    if spectra.shape != (BANDS, SIDE**2) or abundances.shape != (len(CLASSES), SIDE**2):
+        raise SteepError(
+            f"{path}: Y is {spectra.shape} and A {abundances.shape}, not {BANDS} and 3 by 9025; copy it anew"
+        )
+    if not (np.isfinite(spectra).all() and np.isfinite(abundances).all()):
+        raise SteepError(f"{path}: holds values that are no numbers; copy it anew")
+    return spectra, abundances
+
+
 def load(mirrors: list[Path], cache: Path) -> tuple[Frames, Frames, np.ndarray]:
     """Return training and test pixels, uint8 (pixels, 1, 1, 156), and the block of each training pixel."""
-    from scipy.io import loadmat
     from scipy.ndimage import maximum_filter
 
-    path = find_file("samson", FILE, DIGEST, ADDRESSES, mirrors, cache)
-    try:
-        stored = loadmat(path)
-        spectra, abundances = stored["Y"], stored["A"]
-    except Exception as error:  # scipy raises whatever its parsers stumble over
-        raise SteepError(f"{path}: not the Samson scene ({type(error).__name__}); copy it anew") from error
-    if spectra.shape != (BANDS, SIDE**2) or abundances.shape != (len(CLASSES), SIDE**2):
-        raise SteepError(f"{path}: Y is {spectra.shape} and A {abundances.shape}, not {BANDS} and 3 by 9025")
+    spectra, abundances = obtain("samson", FILE, DIGEST, ADDRESSES, mirrors, cache, read_scene)
     values = np.rint(255 * np.clip(spectra.T, 0, 1)).astype(np.uint8).reshape(-1, 1, 1, BANDS)
     scene = Frames(values, abundances.argmax(axis=0).astype(np.uint8), len(CLASSES))
     row, column = np.divmod(np.arange(SIDE**2), SIDE)
