@@ -97,5 +97,7 @@ class Frames:
             if full_scale == 1:
                 values = unpack_bits(values, math.prod(shape[1:]))
             return cls(values.reshape(shape), stored["labels"], classes, full_scale)
+        except SteepError as error:
+            raise SteepError(f"{path}: {error}; delete it and run again") from error
         except (TypeError, ValueError, OverflowError) as error:
             raise SteepError(f"{path}: not frames of this version; delete it and run again") from error

@@ -45,6 +45,18 @@ def test_a_damaged_file_is_one_line(tmp_path: Path) -> None:
             "other type": gzip.compress(b"\0\0\x0d" + plain[3:]),
         },
         **{"header only": gzip.compress(plain[:6]), "nothing in it": gzip.compress(b"")},
+        **{
+            "no dimension": gzip.compress(b"\0\0\x08\0" + b"x"),
+            "four dimensions": gzip.compress(b"\0\0\x08\x04" + np.ones(4, ">i4").tobytes() + b"x"),
+            "many dimensions": gzip.compress(b"\0\0\x08\xff" + np.ones(255, ">i4").tobytes() + b"x"),
+            "sizes below 0": gzip.compress(b"\0\0\x08\x02" + np.array([-2, -3], ">i4").tobytes() + bytes(6)),
+            "sizes that overflow": gzip.compress(
+                b"\0\0\x08\x03" + np.array([2**30, 2**30, 16], ">i4").tobytes() + bytes(0)
+            ),
+            "little-endian": gzip.compress(plain[:4] + np.array([50, 9], "<i4").tobytes() + plain[12:]),
+            "second byte": gzip.compress(b"\0\x01\x08" + plain[3:]),
+            "trailing rubbish": whole + b"rubbish",
+        },
     }
     for how, data in damaged.items():
         path = tmp_path / f"{how}.gz"
@@ -52,6 +64,19 @@ def test_a_damaged_file_is_one_line(tmp_path: Path) -> None:
         with pytest.raises(SteepError) as caught:
             mnist.read_idx(path)
         assert str(path) in str(caught.value) and "\n" not in str(caught.value), how
+
+
+def test_a_small_file_cannot_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What unpacks to more than MNIST's largest file is not read on; what is exactly as large is read."""
+    array = np.zeros((3, 5), np.uint8)
+    path = tmp_path / "a.gz"
+    path.write_bytes(idx(array))
+    assert mnist.LONGEST == 16 + 47_040_000
+    monkeypatch.setattr(mnist, "LONGEST", 12 + 15)
+    assert np.array_equal(mnist.read_idx(path), array)
+    monkeypatch.setattr(mnist, "LONGEST", 12 + 13)
+    with pytest.raises(SteepError, match="not an IDX file"):
+        mnist.read_idx(path)
 
 
 def test_a_record_more_or_less_or_changed_is_another_content() -> None:

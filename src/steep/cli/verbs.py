@@ -52,6 +52,14 @@ def json_value(text: str) -> Any:
         raise argparse.ArgumentTypeError(f"not JSON ({error.msg})") from error
 
 
+def json_list(text: str) -> list[Any]:
+    """Parse a list as JSON; a text would be taken letter by letter."""
+    value = json_value(text)
+    if not isinstance(value, list):
+        raise argparse.ArgumentTypeError(f"write a list, as in [...], not {text!r}")
+    return value
+
+
 def backend_file(text: str) -> tuple[str, Path]:
     """Parse ``backend=file``."""
     name, _, path = text.partition("=")
@@ -78,6 +86,6 @@ FOLDER = {"type": Path, "metavar": "FOLDER"}
 TEXT: dict[str, Any] = {}
 INTEGER = {"type": int}
 STRUCTURE = {"type": json_value, "metavar": "JSON"}
-OPTIONAL_LIST = STRUCTURE | {"required": False, "default": []}
+OPTIONAL_LIST = {"type": json_list, "metavar": "JSON", "required": False, "default": []}
 PART = {"type": part_of, "metavar": "NUMBER/COUNT", "required": False, "default": (1, 1)}
 BACKEND_FILES = {"type": backend_file, "metavar": "BACKEND=FILE", "nargs": "+"}

@@ -130,7 +130,9 @@ def load_dataset(source: str, validation: int, mirrors: list[Path], cache: Path)
         when the data cannot be had or are not the ones this study is about.
 
     """
-    known = SOURCES[source]
+    known = SOURCES.get(source)
+    if known is None:
+        raise SteepError(f"datasets: {source!r} is not known; write one of: {', '.join(SOURCES)}")
     train, test, groups = known.load(mirrors, cache)
     places = [str(folder) for folder in folders(source, mirrors, cache) if os.path.isdir(folder)]
     for name, frames, digest in (("training", train, known.train), ("test", test, known.test)):
@@ -140,6 +142,8 @@ def load_dataset(source: str, validation: int, mirrors: list[Path], cache: Path)
                 f"{source}: the {name} set's content has SHA-256 {found[:16]}..., expected {digest[:16]}...; "
                 f"replace its files, found in {' or '.join(places) or 'the installed package'}"
             )
+    if validation < 1:
+        raise SteepError(f"datasets: validation is {validation}; write 1 or more")
     if validation >= len(train):
         raise SteepError(
             f"datasets: validation is {validation}, but {source} has {len(train)} training frames; write fewer"
