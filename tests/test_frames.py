@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from steep.errors import SteepError
+from steep.files import read_npz, write_npz
 from steep.frames import Frames
 
 
@@ -48,3 +49,19 @@ def test_some_of_them() -> None:
     frames = Frames(np.arange(12, dtype=np.uint8).reshape(6, 1, 1, 2), np.arange(6, dtype=np.uint8), 6)
     assert frames.first(2).labels.tolist() == [0, 1] and len(frames.first(100)) == 6
     assert frames.take(np.array([4, 0])).values.ravel().tolist() == [8, 9, 0, 1]
+
+
+def test_frames_that_contradict_themselves_are_refused_by_the_name_of_their_file(tmp_path: Path) -> None:
+    path = tmp_path / "frames.npz"
+    Frames(np.zeros((2, 1, 1, 3), np.uint8), np.array([0, 4], np.uint8), 5, 255).save(path)
+    stored = read_npz(path)
+    for change, words in (
+        ({"classes": np.array(4)}, "label 4 with 4 classes"),
+        ({"labels": np.array([0, 1])}, "labels must be uint8 (2,), not int64 (2,)"),
+        ({"values": stored["values"].astype(np.int16)}, "frames must be uint8 (frames, channels, height, width)"),
+        ({"shape": np.array([2, 3])}, "frames must be uint8 (frames, channels, height, width)"),
+    ):
+        write_npz(path, stored | change)
+        with pytest.raises(SteepError) as caught:
+            Frames.load(path)
+        assert str(caught.value).startswith(f"{path}: {words}") and "delete it and run again" in str(caught.value)

@@ -8,11 +8,10 @@ from a picture to the data.
 import hashlib
 import html
 import json
-import re
 from pathlib import Path
 from typing import Any
 
-from steep.errors import SteepError
+from steep.files import reading
 
 MARK = "steep-trace"
 # Where many files of one kind are read, their joint digest stands for them.
@@ -20,8 +19,8 @@ NAMED = 12
 
 
 def file_digest(path: Path | str) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal."""
-    with open(path, "rb") as file:
+    """Return the SHA-256 of a file's bytes, in hexadecimal; SteepError when it cannot be read."""
+    with reading(path, "cannot be digested; write it again", ()) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -63,11 +62,10 @@ def sentence(trace: dict[str, Any]) -> str:
 
 def read_trace(path: Path | str) -> dict[str, Any]:
     """Return the trace that a figure or a page carries; SteepError when it carries none."""
-    text = html.unescape(Path(path).read_text(encoding="utf-8"))
-    start = re.search(r'\{"' + MARK + '": ', text)
-    if not start:
-        raise SteepError(f"{path}: carries no trace; it was not written by this version, delete it and run again")
-    return json.JSONDecoder().raw_decode(text[start.start() :])[0][MARK]
+    without = "carries no trace; it was not written by this version, delete it and run again"
+    with reading(path, without, (ValueError, KeyError)) as file:
+        text = html.unescape(file.read().decode("utf-8"))
+        return json.JSONDecoder().raw_decode(text, text.index(f'{{"{MARK}": '))[0][MARK]
 
 
 def trace_rows(paths: list[Path]) -> list[dict[str, str]]:
