@@ -64,6 +64,22 @@ def test_the_splits_are_these(
     }
 
 
+def test_what_a_frame_is_and_what_the_classes_are_called() -> None:
+    """Classes in the order of their labels, as the data sets' authors number them."""
+    digits = tuple("0123456789")
+    things = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+    assert {name: (known.shape, known.names, known.classes) for name, known in SOURCES.items()} == {
+        "mnist": ((1, 28, 28), digits, 10),
+        "cifar10": ((3, 32, 32), things, 10),
+        "hyperspectral": ((1, 1, 512), ("background", "nitrogen-replete", "nitrogen-deplete"), 3),
+        "samson": ((1, 1, 156), ("soil", "tree", "water"), 3),
+        "digits": ((1, 28, 28), digits, 10),
+    }
+    for name in ("digits", "hyperspectral"):
+        for frames in load_dataset(name, 100, [], Path()).values():
+            assert (frames.shape, frames.classes) == (SOURCES[name].shape, SOURCES[name].classes)
+
+
 def some(count: int, seed: int, classes: int = 10) -> Frames:
     random = np.random.default_rng(seed)
     values = random.integers(0, 256, (count, 1, 2, 3), dtype=np.uint8)

@@ -6,7 +6,6 @@ What cannot be used is named in one line with its own cause, and the next place 
 import logging
 import os
 import re
-import ssl
 import stat
 import time
 from collections.abc import Callable
@@ -62,9 +61,9 @@ def _root(error: BaseException) -> str:
     for one in inner:
         if isinstance(one, BaseException):
             return _root(one)
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    # A certificate that is not trusted says why in a field of its own.
+    words = getattr(error, "verify_message", None) or getattr(error, "strerror", None)
+    return words or str(error) or type(error).__name__
 
 
 def explain(error: Exception) -> NotDownloadedError:
