@@ -6,6 +6,7 @@ What cannot be used is named in one line with its own cause, and the next place 
 import logging
 import os
 import re
+import socket
 import stat
 import time
 from collections.abc import Callable
@@ -55,23 +56,21 @@ class NotDownloadedError(Exception):
         self.lasting = lasting
 
 
-def _root(error: BaseException) -> str:
-    """Return the words of what lies at the bottom of an error: libraries wrap the system's into their own."""
-    inner = (getattr(error, "reason", None), *error.args, error.__cause__)
-    for one in inner:
-        if isinstance(one, BaseException):
-            return _root(one)
-    # A certificate that is not trusted says why in a field of its own.
-    words = getattr(error, "verify_message", None) or getattr(error, "strerror", None)
-    return words or str(error) or type(error).__name__
+def _root(error: BaseException) -> BaseException:
+    """Return what lies at the bottom of an error: libraries wrap the system's into their own."""
+    for inner in (getattr(error, "reason", None), *error.args, error.__cause__):
+        if isinstance(inner, BaseException):
+            return _root(inner)
+    return error
 
 
 def explain(error: Exception) -> NotDownloadedError:
     """Return what an error of the transfer means and what to do; by what happened, for one type stands for many."""
     from requests import exceptions
-    from urllib3.exceptions import NameResolutionError
 
-    words = _root(error)
+    root = _root(error)
+    # A certificate that is not trusted says why in a field of its own.
+    words = getattr(root, "verify_message", None) or getattr(root, "strerror", None) or str(root) or type(root).__name__
     match error:
         case exceptions.HTTPError():
             code = error.response.status_code
@@ -91,9 +90,7 @@ def explain(error: Exception) -> NotDownloadedError:
             return NotDownloadedError(f"no answer within {TIMEOUT_S} s")
         case exceptions.ChunkedEncodingError() | exceptions.ContentDecodingError():
             return NotDownloadedError(f"the transfer was cut off ({words})")
-        case exceptions.ConnectionError() if isinstance(
-            getattr(error.args[0] if error.args else None, "reason", None), NameResolutionError
-        ):
+        case exceptions.ConnectionError() if isinstance(root, socket.gaierror):
             return NotDownloadedError(f"the name of the host is not found ({words}); is there a network?")
         case exceptions.ConnectionError():
             return NotDownloadedError(f"no connection ({words})")
@@ -116,7 +113,6 @@ def _download(url: str, target: Path, sha256: str) -> None:
 
     """
     import pooch
-    from urllib3.exceptions import HTTPError
 
     get = pooch.HTTPDownloader(
         progressbar=SparseProgress(target.name),
@@ -127,7 +123,7 @@ def _download(url: str, target: Path, sha256: str) -> None:
     with atomic(target) as temporary:
         try:
             get(url, temporary, None)
-        except (OSError, ValueError, HTTPError) as error:
+        except (OSError, ValueError) as error:
             # The library's own have no errno, or are of its kind; what is left is the disk's and is told by `atomic`.
             if isinstance(error, OSError) and type(error).__module__ == "builtins" and error.errno is not None:
                 raise
