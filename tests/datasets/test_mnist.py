@@ -74,6 +74,10 @@ def test_a_small_file_cannot_fill_the_memory(tmp_path: Path, monkeypatch: pytest
     assert mnist.LONGEST == 16 + 47_040_000
     monkeypatch.setattr(mnist, "LONGEST", 12 + 15)
     assert np.array_equal(mnist.read_idx(path), array)
+    longer = tmp_path / "longer.gz"
+    longer.write_bytes(gzip.compress(gzip.decompress(idx(array)) + b"x"))
+    with pytest.raises(SteepError, match="of another length than its header says"):
+        mnist.read_idx(longer)
     monkeypatch.setattr(mnist, "LONGEST", 12 + 13)
     with pytest.raises(SteepError, match="not an IDX file"):
         mnist.read_idx(path)
