@@ -78,12 +78,20 @@ def server(tmp_path: Path) -> Iterator[SimpleNamespace]:
                 self.send_header("Location", self.path)
                 self.end_headers()
                 return
-            body = {"good": DATA, "cut": DATA, "odd": DATA, "evil": b"x" + DATA[1:], "portal": page}.get(kind)
+            body = {
+                "good": DATA,
+                "unsized": DATA,
+                "cut": DATA,
+                "odd": DATA,
+                "evil": b"x" + DATA[1:],
+                "portal": page,
+            }.get(kind)
             if body is None:
                 self.send_error(int(kind) if kind.isdecimal() else 404)
                 return
             self.send_response(200)
-            self.send_header("Content-Length", "many" if kind == "odd" else str(len(body)))
+            if kind != "unsized":
+                self.send_header("Content-Length", "many" if kind == "odd" else str(len(body)))
             self.end_headers()
             self.wfile.write(body[:5000] if kind == "cut" else body)
 
@@ -247,15 +255,25 @@ def test_a_download_is_verified_kept_and_not_repeated(
     assert obtain(*arguments) == found
     assert server.asked == ["/good/file.gz"]
     progress = [record.message for record in caplog.records if "%" in record.message]
-    assert progress[-1].startswith("file.gz: 100%") and len(progress) <= 10
+    assert progress == [f"file.gz: {tenth}0% of 1.0 MB" for tenth in range(1, 11)]
+    assert f"file.gz: downloading from {server.address}/good/ (attempt 1 of 3)" in caplog.messages
+    # A server that does not say how long the file is gives it all the same.
+    assert obtain("other", "file.gz", DIGEST, (f"{server.address}/unsized/",), *arguments[4:]).read_bytes() == DATA
 
 
-def test_the_next_address_and_the_next_attempt_are_tried(tmp_path: Path, server: SimpleNamespace) -> None:
+def test_the_next_address_and_the_next_attempt_are_tried(
+    tmp_path: Path, server: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(fetch.time, "sleep", waited.append)
     server.broken = 3
     addresses = (f"{server.address}/none/", f"{server.address}/good/")
     found = obtain("set", "file.gz", DIGEST, addresses, [], tmp_path / "cache", whole)
     assert found.read_bytes() == DATA
-    assert server.asked == ["/none/file.gz", "/good/file.gz"] * 2
+    assert server.asked == ["/none/file.gz", "/good/file.gz"] * 2 and waited == [2]
+    waited.clear()
+    refused((f"{server.address}/500/",), [], tmp_path / "other")
+    assert waited == [2, 4, 0]
 
 
 @pytest.mark.parametrize(
