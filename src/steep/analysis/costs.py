@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from steep.tables import TAB, read_table
+
 # Snakemake samples CPU time and memory, every 30 s in the end; of shorter jobs it has seen the shell, not the work.
 SAMPLED_S = 5.0
 COLUMNS = {"s": "wall", "cpu_time": "cpu", "max_rss": "memory"}
@@ -25,7 +27,7 @@ def cost_table(files: list[Path]) -> pd.DataFrame:
     """
     rows = []
     for path in files:
-        measured = pd.read_csv(path, sep="\t").iloc[-1]
+        measured = read_table(path, "s", separator=TAB).iloc[-1]
         rows.append(
             {
                 "rule": path.stem.split("-")[0],

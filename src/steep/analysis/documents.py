@@ -7,6 +7,7 @@ import pandas as pd
 
 from steep.analysis.effects import effect_view
 from steep.analysis.render import between_marks, to_markdown
+from steep.tables import read_table
 
 FAST, STANDALONE, TORCH = "Steep, Brian2 fast", "Brian2 C++ standalone", "PyTorch threshold network, best batch"
 # Forms of a simulator that another of its forms outruns on most networks.
@@ -122,7 +123,7 @@ def tables(reference: Path) -> dict[str, str]:
     made = {"results": "\n".join(talk)}
     for mark, (name, view) in views.items():
         path = reference / f"{name}.csv"
-        made[mark] = to_markdown(view(pd.read_csv(path))) if path.exists() else "*Not measured yet.*"
+        made[mark] = to_markdown(view(read_table(path))) if path.exists() else "*Not measured yet.*"
     return made
 
 

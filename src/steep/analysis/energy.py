@@ -7,7 +7,12 @@ system; neuron updates, static power and what moves frames in and out are left o
 import numpy as np
 import pandas as pd
 
+from steep.errors import SteepError
+
 PICO, MICRO = 1e-12, 1e-6
+# What is taken from the table of the activity, and from the published energies.
+COUNTED = ("experiment", "currents", "events_per_frame", "synapses")
+PUBLISHED = ("system", "counts", "low_pJ", "high_pJ", "source", "standing")
 
 
 def energy_table(activity: pd.DataFrame, per_event: pd.DataFrame) -> pd.DataFrame:
@@ -28,6 +33,8 @@ def energy_table(activity: pd.DataFrame, per_event: pd.DataFrame) -> pd.DataFram
     for experiment, layers in activity.groupby("experiment", sort=False):
         counted = {"events": layers["events_per_frame"].sum(), "synapses": layers["synapses"].sum()}
         for entry in per_event.itertuples():
+            if entry.counts not in counted:
+                raise SteepError(f"{entry.system}: counts is {entry.counts!r}; write {' or '.join(counted)}")
             amount = counted[entry.counts]
             rows.append(
                 {

@@ -10,9 +10,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from steep.analysis.render import STYLE, to_markdown
+from steep.tables import read_table
 from steep.trace import read_trace, sentence
 
 # Headings, and the figures under them by the beginning of their file's name.
@@ -69,7 +68,7 @@ def text(config: dict[str, Any], material: dict[str, Path], folder: Path) -> str
     """Return the study as Markdown, with links to its figures relative to `folder`."""
 
     def table(name: str, note: str = "") -> str:
-        view = pd.read_csv(material[f"{name}-view.csv"], dtype=str, keep_default_na=False)
+        view = read_table(material[f"{name}-view.csv"], as_text=True)
         return to_markdown(view, note).strip()
 
     remarks = config.get("remarks", [])
@@ -172,7 +171,7 @@ def escaped(character: re.Match[str]) -> str:
 
 def latex_table(path: Path) -> str:
     """Return a CSV of text for people as a LaTeX table (package booktabs)."""
-    view = pd.read_csv(path, dtype=str, keep_default_na=False)
+    view = read_table(path, as_text=True)
 
     def row(values: list[str]) -> str:
         line = " & ".join(re.sub(r"[&%$#_{}\\~^]", escaped, value) for value in values) + r" \\"

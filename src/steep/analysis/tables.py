@@ -9,6 +9,8 @@ import pandas as pd
 from scipy.stats import t as student
 
 from steep.analysis.statistics import CONFIDENCE, interval
+from steep.errors import SteepError
+from steep.tables import read_table
 
 ACCURACY_COLUMNS = (
     *("experiment", "dataset", "encoding", "network", "stage", "backend", "readout", "seed"),
@@ -23,10 +25,15 @@ ACCURACY_NOTE = (
 )
 
 
-def read_tables(files: list[Path]) -> pd.DataFrame:
-    """Read CSV files of the same columns and put them below each other; empty ones do not count."""
-    parts = [part for part in (pd.read_csv(path) for path in files) if len(part)]
-    return pd.concat(parts, ignore_index=True) if parts else pd.read_csv(files[0])
+def read_tables(files: list[Path], *needed: str, empty: bool = False) -> pd.DataFrame:
+    """Read CSV files of the same columns and put them below each other (`steep.tables.read_table`); where they may be
+    `empty`, those that are do not count."""
+    tables = [read_table(path, *needed, empty=empty) for path in files]
+    for path, table in zip(files, tables, strict=True):
+        if list(table) != list(tables[0]):
+            raise SteepError(f"{path}: has other columns than {files[0]}; give tables of one kind")
+    parts = [table for table in tables if len(table)]
+    return pd.concat(parts, ignore_index=True) if parts else tables[0]
 
 
 def accuracy_table(scores: pd.DataFrame) -> pd.DataFrame:
@@ -37,10 +44,13 @@ def accuracy_table(scores: pd.DataFrame) -> pd.DataFrame:
     ]
 
 
+COMPARED = ("experiment", "readout", "reference", "backend", "layer", "quantity")
+COMPARED_COLUMNS = (*COMPARED, "seed", "values", "differing")
+
+
 def backend_table(comparisons: pd.DataFrame) -> pd.DataFrame:
     """Return how many values of each layer were compared over all seeds, and how many differ."""
-    keys = ["experiment", "readout", "reference", "backend", "layer", "quantity"]
-    table = comparisons.groupby(keys, sort=True).agg(
+    table = comparisons.groupby(list(COMPARED), sort=True).agg(
         seeds=("seed", "nunique"), values=("values", "sum"), differing=("differing", "sum")
     )
     return table.reset_index()
@@ -78,12 +88,15 @@ MARGINS_NOTE = (
 )
 
 
+MARGINS_OF = ("experiment", "layer", "units", "frames")
+MARGINS = ("near", "decided", "flipped", "units_near", "units_silent", "units_always")
+MARGINS_COLUMNS = (*MARGINS_OF, *MARGINS, "seed")
+
+
 def margin_table(margins: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of `steep.threshold.margins.margin_rows`, mean over seeds."""
-    keys = ["experiment", "layer", "units", "frames"]
-    columns = ["near", "decided", "flipped", "units_near", "units_silent", "units_always"]
-    means = margins.groupby(keys, sort=False)[columns].mean()
-    return means.assign(seeds=margins.groupby(keys, sort=False)["seed"].nunique()).reset_index()
+    grouped = margins.groupby(list(MARGINS_OF), sort=False)
+    return grouped[list(MARGINS)].mean().assign(seeds=grouped["seed"].nunique()).reset_index()
 
 
 def margin_view(table: pd.DataFrame) -> pd.DataFrame:
@@ -116,6 +129,8 @@ def talk_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame:
             name if readout == "potential" else readout: group.groupby("seed")["accuracy"].first().sort_index()
             for (name, readout), group in own.groupby(["stage", "readout"])
         }
+        if lacking := [stage for stage in STAGES if stage not in stages]:
+            raise SteepError(f"experiment {experiment!r}: no accuracy of stage {lacking[0]}; give the whole table")
         row: dict[str, object] = {
             "experiment": experiment,
             "network": entry.get("title", config["networks"][entry["network"]]["title"]),

@@ -28,6 +28,15 @@ WIDEST = 1.0  # points
 REPRODUCED, BETTER, MISSED, UNDECIDED = "reproduced", "better", "not reproduced", "undecided"
 NAMES = {"original": "original accuracy", "spiking": "spiking accuracy", "cost": "cost of spiking"}
 OTHER_DATA, NOT_IN_TALK = "other data", "not in the talk"
+# What the verdicts take from the talk's table, and a picture of them from the verdicts.
+TALK_COLUMNS = (
+    *("experiment", "network", "data", "seeds", "frames", "talk_original", "talk_spiking"),
+    *("original", "original_ci95", "spiking", "spiking_ci95", "loss", "loss_ci95", "control_loss", "control_loss_ci95"),
+)
+OVERVIEW_COLUMNS = (
+    *("experiment", "network", "data", "generated", "seeds"),
+    *("claim", "talk", "ours", "ours_ci95", "verdict"),
+)
 # Sources whose frames are generated in place of data that were never published.
 GENERATED = ("hyperspectral",)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from steep.cli.verbs import FILES, STRUCTURE, TEXT, Arguments, verb
+from steep.errors import SteepError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,9 +18,42 @@ def save(a: Arguments, figure: Any, inputs: list[Path]) -> None:
     save_figure(figure, a.output, trace_of(a.verb, inputs))
 
 
-def _of(experiment: str, table: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the rows of one experiment."""
-    return table[table["experiment"] == experiment]
+# What the figures take from the tables, besides which experiment a row is about.
+HISTORY = ("epoch", "sharpness", "validation_accuracy")
+BITS = ("changed", "bits", "accuracy", "seed")
+STUDIES = ("study", "leak", "spacing", "drop", "insert", "jitter", "accuracy", "seed")
+BENCHMARKS = {
+    "simulators": (
+        *("network", "implementation", "measured", "lowest", "highest"),
+        *("frames_per_cpu_s", "frames_per_wall_s", "differing"),
+    ),
+    "sizes": (
+        *("curve", "size", "implementation", "measured", "synapses", "cpu_s"),
+        *("frames_per_cpu_s", "frames_per_wall_s", "memory_MiB"),
+    ),
+    "stpu": ("implementation", "neurons", "fan_out", "longest", "us_per_step"),
+}
+
+
+def _of(experiment: str, path: Path, *needed: str) -> "pd.DataFrame":
+    """Return the rows of one experiment in a table."""
+    from steep.tables import read_table
+
+    table = read_table(path, "experiment", *needed)
+    rows = table[table["experiment"] == experiment]
+    if rows.empty:
+        raise SteepError(f"{path}: holds no row of experiment {experiment!r}; it has {_listed(table)}")
+    return rows
+
+
+def _require_titles(titles: dict[str, str], path: Path, table: "pd.DataFrame") -> None:
+    """Raise a SteepError where an experiment of a table has no title."""
+    if missing := [name for name in table["experiment"].unique() if name not in titles]:
+        raise SteepError(f"--titles: none for experiment {missing[0]!r} of {path}; it has {_listed(table)}")
+
+
+def _listed(table: "pd.DataFrame") -> str:
+    return ", ".join(table["experiment"].unique())
 
 
 @verb("output")
@@ -41,12 +75,12 @@ def plot_sigmoid(a: Arguments) -> None:
 @verb("activations", "history", "output", layers=STRUCTURE, title=TEXT)
 def plot_convergence(a: Arguments) -> None:
     """Draw activations converging to steps."""
-    import pandas as pd
-
     from steep.figures.convergence import draw
     from steep.files import read_npz
+    from steep.tables import read_table
 
-    save(a, draw(read_npz(a.activations), pd.read_csv(a.history), a.layers, a.title), [a.activations, a.history])
+    history = read_table(a.history, *HISTORY)
+    save(a, draw(read_npz(a.activations), history, a.layers, a.title), [a.activations, a.history])
 
 
 @verb("output", sharpened=FILES, continued=FILES, title=TEXT)
@@ -55,9 +89,12 @@ def plot_sharpening(a: Arguments) -> None:
     import pandas as pd
 
     from steep.figures.sharpening import draw
+    from steep.tables import read_table
 
     sharpened, continued = (
-        pd.concat([pd.read_csv(path).assign(seed=number) for number, path in enumerate(paths)], ignore_index=True)
+        pd.concat(
+            [read_table(path, *HISTORY).assign(seed=number) for number, path in enumerate(paths)], ignore_index=True
+        )
         for paths in (a.sharpened, a.continued)
     )
     save(a, draw(sharpened, continued, a.title), [*a.sharpened, *a.continued])
@@ -148,63 +185,62 @@ def plot_confusion(a: Arguments) -> None:
 @verb("activity", "output", titles=STRUCTURE)
 def plot_activity(a: Arguments) -> None:
     """Draw spikes and synaptic events of a frame, by layer."""
-    import pandas as pd
-
+    from steep.analysis.energy import COUNTED
     from steep.figures.activity import draw
+    from steep.tables import read_table
 
-    save(a, draw(pd.read_csv(a.activity), a.titles), [a.activity])
+    activity = read_table(a.activity, *COUNTED, "layer", "units", "spikes_per_frame")
+    _require_titles(a.titles, a.activity, activity)
+    save(a, draw(activity, a.titles), [a.activity])
 
 
 @verb("energy", "published", "output", titles=STRUCTURE)
 def plot_energy(a: Arguments) -> None:
     """Draw the energy of a frame beside published ones."""
-    import pandas as pd
-
     from steep.figures.energy import draw
+    from steep.tables import read_table
 
-    save(a, draw(pd.read_csv(a.energy), pd.read_csv(a.published), a.titles), [a.energy, a.published])
+    energy = read_table(a.energy, "experiment", "currents", "system", "low_uJ", "high_uJ")
+    published = read_table(a.published, "system", "accuracy", "low_uJ", "high_uJ", "standing")
+    _require_titles(a.titles, a.energy, energy)
+    save(a, draw(energy, published, a.titles), [a.energy, a.published])
 
 
 @verb("effects", "output", evaluation=TEXT)
 def plot_effects(a: Arguments) -> None:
     """Draw what each change does beside the baseline."""
-    import pandas as pd
-
     from steep.figures.effects import draw
+    from steep.tables import read_table
 
-    save(a, draw(pd.read_csv(a.effects), a.evaluation), [a.effects])
+    save(a, draw(read_table(a.effects, "change", "effect", "effect_ci95", "verdict"), a.evaluation), [a.effects])
 
 
 @verb("verdicts", "output", evaluation=TEXT)
 def plot_overview(a: Arguments) -> None:
     """Draw the talk's accuracies beside ours."""
-    import pandas as pd
-
-    from steep.analysis.verdicts import overview
+    from steep.analysis.verdicts import OVERVIEW_COLUMNS, overview
     from steep.figures.overview import draw
+    from steep.tables import read_table
 
-    save(a, draw(overview(pd.read_csv(a.verdicts)), a.evaluation), [a.verdicts])
+    save(a, draw(overview(read_table(a.verdicts, *OVERVIEW_COLUMNS)), a.evaluation), [a.verdicts])
 
 
 @verb("bits", "output", experiment=TEXT, layers=STRUCTURE, title=TEXT)
 def plot_bits(a: Arguments) -> None:
     """Draw accuracy against the bits of the weights."""
-    import pandas as pd
-
     from steep.figures.bits import draw
 
-    save(a, draw(_of(a.experiment, pd.read_csv(a.bits)), a.layers, a.title), [a.bits])
+    save(a, draw(_of(a.experiment, a.bits, *BITS), a.layers, a.title), [a.bits])
 
 
-@verb("table", "output", benchmark={"choices": ["simulators", "sizes", "stpu"]})
+@verb("table", "output", benchmark={"choices": list(BENCHMARKS)})
 def plot_benchmark(a: Arguments) -> None:
     """Draw what a benchmark measured."""
-    import pandas as pd
-
     from steep.figures import simulators, stpu_cost
+    from steep.tables import read_table
 
     draw = {"simulators": simulators.draw, "sizes": simulators.draw_curves, "stpu": stpu_cost.draw}[a.benchmark]
-    save(a, draw(pd.read_csv(a.table)), [a.table])
+    save(a, draw(read_table(a.table, *BENCHMARKS[a.benchmark])), [a.table])
 
 
 @verb("output", responses=STRUCTURE)
@@ -218,21 +254,17 @@ def plot_responses(a: Arguments) -> None:
 @verb("studies", "output", experiment=TEXT, title=TEXT)
 def plot_leak(a: Arguments) -> None:
     """Draw accuracy against leak and frame spacing."""
-    import pandas as pd
-
     from steep.figures.leak import draw
 
-    save(a, draw(_of(a.experiment, pd.read_csv(a.studies)), a.title), [a.studies])
+    save(a, draw(_of(a.experiment, a.studies, *STUDIES), a.title), [a.studies])
 
 
 @verb("studies", "bits", "output", experiment=TEXT, title=TEXT)
 def plot_robustness(a: Arguments) -> None:
     """Draw accuracy against faults and against the bits of the weights."""
-    import pandas as pd
-
     from steep.figures.robustness import draw
 
-    studies, bits = _of(a.experiment, pd.read_csv(a.studies)), _of(a.experiment, pd.read_csv(a.bits))
+    studies, bits = _of(a.experiment, a.studies, *STUDIES), _of(a.experiment, a.bits, *BITS)
     save(a, draw(studies, bits, a.title), [a.studies, a.bits])
 
 

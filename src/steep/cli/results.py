@@ -68,12 +68,21 @@ def write_views(a: Arguments, table: Any, view: Any, title: str, note: str, inpu
     write_text(a.html, to_html(view, title, note, trace_of(a.verb, inputs)))
 
 
+def require_experiments(study: dict[str, Any], path: Path, table: Any) -> None:
+    """Raise a SteepError where the study and a table are not about the same experiments."""
+    there, said = set(table["experiment"]), set(study["experiments"])
+    if there != said:
+        name = min(there ^ said)
+        place = "is not in --study" if name in there else "has no row"
+        raise SteepError(f"{path}: experiment {name!r} {place}; give the table of the same study")
+
+
 @verb("csv", "html", scores=FILES)
 def tabulate_accuracy(a: Arguments) -> None:
     """Join the scores of all experiments and seeds into one tidy table."""
-    from steep.analysis.tables import ACCURACY_NOTE, accuracy_table, read_tables
+    from steep.analysis.tables import ACCURACY_COLUMNS, ACCURACY_NOTE, accuracy_table, read_tables
 
-    table = accuracy_table(read_tables(a.scores))
+    table = accuracy_table(read_tables(a.scores, *ACCURACY_COLUMNS))
     view = table.assign(accuracy=[f"{value:.2f}" for value in table["accuracy"]])
     write_views(a, table, view, "Every accuracy measured", ACCURACY_NOTE, a.scores)
 
@@ -81,13 +90,14 @@ def tabulate_accuracy(a: Arguments) -> None:
 @verb("accuracy", "csv", "html", "markdown", "view", "note", study=STRUCTURE)
 def tabulate_talk(a: Arguments) -> None:
     """Set the talk's table beside ours."""
-    import pandas as pd
-
     from steep.analysis.render import to_markdown
-    from steep.analysis.tables import talk_table, talk_view, view_note
+    from steep.analysis.tables import ACCURACY_COLUMNS, talk_table, talk_view, view_note
     from steep.files import write_text
+    from steep.tables import read_table
 
-    table = talk_table(a.study, pd.read_csv(a.accuracy))
+    accuracy = read_table(a.accuracy, *ACCURACY_COLUMNS)
+    require_experiments(a.study, a.accuracy, accuracy)
+    table = talk_table(a.study, accuracy)
     evaluation = a.study.get("evaluation", "test")
     view, note = talk_view(table, evaluation), view_note(table, evaluation)
     write_views(a, table, view, f"{evaluation.capitalize()} accuracy: the talk and this study", note, [a.accuracy])
@@ -99,9 +109,9 @@ def tabulate_talk(a: Arguments) -> None:
 @verb("csv", "html", comparisons=FILES)
 def tabulate_backends(a: Arguments) -> None:
     """Count the spikes compared between backends, and the differing ones."""
-    from steep.analysis.tables import BACKENDS_NOTE, backend_table, backend_view, read_tables
+    from steep.analysis.tables import BACKENDS_NOTE, COMPARED_COLUMNS, backend_table, backend_view, read_tables
 
-    table = backend_table(read_tables(a.comparisons))
+    table = backend_table(read_tables(a.comparisons, *COMPARED_COLUMNS, empty=True))
     write_views(a, table, backend_view(table), "Backends against each other", BACKENDS_NOTE, a.comparisons)
 
 
@@ -126,9 +136,9 @@ def three_digits(value: Any) -> str:
 @verb("table", "csv", "html", title=TEXT)
 def tabulate_benchmark(a: Arguments) -> None:
     """Show what a benchmark measured."""
-    import pandas as pd
+    from steep.tables import read_table
 
-    table = pd.read_csv(a.table)
+    table = read_table(a.table)
     # Numbers span six orders of magnitude: three digits of each, however large.
     view = table.apply(lambda column: column.map(three_digits)).rename(columns=lambda name: name.replace("_", " "))
     write_views(a, table, view, a.title, "Measured on one machine; see the caption.", [a.table])
@@ -189,27 +199,26 @@ def join_tables(a: Arguments) -> None:
 @verb("margins", "csv", "html")
 def tabulate_margins(a: Arguments) -> None:
     """Say how many units are near their thresholds."""
-    import pandas as pd
+    from steep.analysis.tables import MARGINS_COLUMNS, MARGINS_NOTE, margin_table, margin_view
+    from steep.tables import read_table
 
-    from steep.analysis.tables import MARGINS_NOTE, margin_table, margin_view
-
-    table = margin_table(pd.read_csv(a.margins))
+    table = margin_table(read_table(a.margins, *MARGINS_COLUMNS))
     write_views(a, table, margin_view(table), "Units near their thresholds", MARGINS_NOTE, [a.margins])
 
 
 @verb("accuracy", "reference")
 def compare_reference(a: Arguments) -> None:
     """Hold a run's accuracies against those of a reference run; an error where one differs beyond chance."""
-    import pandas as pd
-
-    from steep.analysis.compare import hold_against
+    from steep.analysis.compare import KEYS, hold_against
     from steep.analysis.render import to_markdown
     from steep.analysis.tables import compare_view
+    from steep.tables import read_table
 
     for path in (a.accuracy, a.reference):
         if not path.is_file():
             raise SteepError(f"{path}: no such file; run the study first (make reproduce STUDY=...)")
-    table = hold_against(pd.read_csv(a.accuracy), pd.read_csv(a.reference))
+    new, reference = (read_table(path, *KEYS, "seed", "accuracy") for path in (a.accuracy, a.reference))
+    table = hold_against(new, reference)
     print(to_markdown(compare_view(table)), end="")
     differing = int((table["verdict"] == "differs").sum())
     if differing:

@@ -2,7 +2,7 @@
 
 import logging
 
-from steep.cli.results import write_views
+from steep.cli.results import require_experiments, write_views
 from steep.cli.verbs import FILES, STRUCTURE, Arguments, verb
 
 log = logging.getLogger("steep")
@@ -45,11 +45,10 @@ def tabulate_activity(a: Arguments) -> None:
 @verb("activity", "published", "csv", "html")
 def tabulate_energy(a: Arguments) -> None:
     """Multiply counted events with published energies."""
-    import pandas as pd
+    from steep.analysis.energy import COUNTED, ENERGY_NOTE, PUBLISHED, energy_table, energy_view
+    from steep.tables import read_table
 
-    from steep.analysis.energy import ENERGY_NOTE, energy_table, energy_view
-
-    table = energy_table(pd.read_csv(a.activity), pd.read_csv(a.published))
+    table = energy_table(read_table(a.activity, *COUNTED), read_table(a.published, *PUBLISHED))
     inputs = [a.activity, a.published]
     write_views(a, table, energy_view(table), "Energy of a frame, estimated", ENERGY_NOTE, inputs)
 
@@ -57,12 +56,13 @@ def tabulate_energy(a: Arguments) -> None:
 @verb("talk", "csv", "html", "view", "answer", "note", study=STRUCTURE)
 def tabulate_verdicts(a: Arguments) -> None:
     """Judge every row of the talk: reproduced, better, not reproduced."""
-    import pandas as pd
-
-    from steep.analysis.verdicts import answer, rule_note, verdict_table, verdict_view
+    from steep.analysis.verdicts import TALK_COLUMNS, answer, rule_note, verdict_table, verdict_view
     from steep.files import write_text
+    from steep.tables import read_table
 
-    table = verdict_table(pd.read_csv(a.talk), a.study)
+    talk = read_table(a.talk, *TALK_COLUMNS)
+    require_experiments(a.study, a.talk, talk)
+    table = verdict_table(talk, a.study)
     view, note = verdict_view(table), rule_note(table)
     words = answer(table, a.study.get("evaluation", "test"))
     write_views(a, table, view, "Is the talk reproduced?", f"{words} {note}", [a.talk])
@@ -75,12 +75,14 @@ def tabulate_verdicts(a: Arguments) -> None:
 @verb("accuracy", "csv", "html", "view", "note", study=STRUCTURE)
 def tabulate_effects(a: Arguments) -> None:
     """Hold every experiment against the study's baseline, seed by seed."""
-    import pandas as pd
-
     from steep.analysis.effects import EFFECTS_NOTE, effect_answer, effect_table, effect_view
+    from steep.analysis.tables import ACCURACY_COLUMNS
     from steep.files import write_text
+    from steep.tables import read_table
 
-    table = effect_table(a.study, pd.read_csv(a.accuracy))
+    accuracy = read_table(a.accuracy, *ACCURACY_COLUMNS)
+    require_experiments(a.study, a.accuracy, accuracy)
+    table = effect_table(a.study, accuracy)
     frames = a.study.get("evaluation", "test").capitalize()
     view, note = effect_view(table), f"{effect_answer(table)} {EFFECTS_NOTE.format(frames=frames)}"
     write_views(a, table, view, "What each change does", note, [a.accuracy])
