@@ -1,53 +1,106 @@
 """What `steep status` says: jobs done, begun and left, and the time of those left."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import steep.status
 from steep.errors import SteepError
-from steep.status import Job, begun, describe, parse, plan, reference_seconds
+from steep.status import Job, begun, describe, plan, reference_seconds, status
 
-PLAN = """Building DAG of jobs...
-rule train_original:
-    input: results/t/frames/train.npz, results/t/frames/validation.npz
-    output: results/t/e/seed-0/original.safetensors, results/t/e/seed-0/original.csv
-    log: results/t/logs/e/seed-0/train_original.log
-    jobid: 3
-    wildcards: experiment=e, seed=0
-    resources: tmpdir=<TBD>, mem_mb=2000
-
-rule plot_bits:
-    input: results/t/tables/study-bits.csv
-    output: results/t/figures/bits-e.svg
-    log: results/t/logs/e/plot_bits.log
-    jobid: 4
+SNAKEFILE = """
+print("rule invented:")
 
 rule all:
-    input: results/t/figures/bits-e.svg
-    jobid: 0
+    input: expand("r/{experiment}/figure, last (draft).svg", experiment=config["names"])
 
-Job stats:
-job               count
+rule train:
+    output: "r/{experiment}/a.npz", "r/{experiment}/b.csv"
+    log: "r/logs/{experiment}/train (all).log"
+    benchmark: "r/benchmarks/{experiment}/train.tsv"
+    shell: "touch {output}"
+
+rule draw:
+    input: "r/{experiment}/a.npz"
+    output: "r/{experiment}/figure, last (draft).svg"
+    log: "r/logs/{experiment}/draw.log"
+    shell: "touch {output}"
 """
+# What a user may have set for Snakemake: each changes what it prints, or which jobs it would run.
+PROFILE = "quiet: all\nprintshellcmds: true\nforceall: true\nuntil: train\nexecutor: slurm\ngroups: [train=g]\n"
 
 
-def test_a_plan_is_read() -> None:
-    original, figure = parse(PLAN)
-    assert original == Job(
-        "train_original",
-        ("results/t/e/seed-0/original.safetensors", "results/t/e/seed-0/original.csv"),
-        Path("results/t/logs/e/seed-0/train_original.log"),
+@pytest.fixture
+def workflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a workflow of four jobs, of which one is done."""
+    (tmp_path / "Snakefile").write_text(SNAKEFILE)
+    (tmp_path / "c.yaml").write_text("names: ['007', logs]\n")
+    monkeypatch.chdir(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "1", "--configfile", "c.yaml", "--", "r/007/a.npz"],
+        capture_output=True,
+        text=True,
     )
-    assert figure.benchmark == Path("results/t/benchmarks/e/plot_bits.tsv")
-    assert original.subject == figure.subject == "e"
-    assert Job("tabulate_talk", (), Path("results/t/logs/tabulate_talk.log")).subject == ""
+    assert done.returncode == 0, done.stderr
+    return tmp_path
+
+
+def test_the_plan_is_snakemakes_own(workflow: Path) -> None:
+    every, left = plan(Path("c.yaml"), every=True), plan(Path("c.yaml"), every=False)
+    train = Job(
+        "train",
+        ("r/007/a.npz", "r/007/b.csv"),
+        Path("r/logs/007/train (all).log"),
+        Path("r/benchmarks/007/train.tsv"),
+        "007",
+    )
+    draw = Job("draw", ("r/007/figure, last (draft).svg",), Path("r/logs/007/draw.log"), Path(), "007")
+    assert len(every) == 4 and {train, draw} < set(every)
+    assert set(left) == set(every) - {train} and [job.subject for job in left if job.rule == "train"] == ["logs"]
+
+
+@pytest.mark.parametrize("variables", ["SNAKEMAKE_PROFILE", "XDG_CONFIG_HOME", "LC_ALL"])
+def test_what_a_user_has_set_for_snakemake_changes_no_count(
+    workflow: Path, monkeypatch: pytest.MonkeyPatch, variables: str
+) -> None:
+    for name in ("profiles/mine/profile.yaml", "snakemake/default/config.yaml", "profiles/default/profile.yaml"):
+        (workflow / name).parent.mkdir(parents=True, exist_ok=True)
+        (workflow / name).write_text(PROFILE)
+    values = {"SNAKEMAKE_PROFILE": "profiles/mine", "XDG_CONFIG_HOME": str(workflow), "LC_ALL": "tr_TR.UTF-8"}
+    monkeypatch.setenv(variables, values[variables])
+    assert len(plan(Path("c.yaml"), every=True)) == 4
+    assert len(plan(Path("c.yaml"), every=False)) == 3
+
+
+def test_what_snakemake_cannot_plan_is_one_line(workflow: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (workflow / "Snakefile").write_text('rule all:\n    input: "nobody-makes-it.txt"\n')
+    with pytest.raises(SteepError, match=r"c\.yaml: Snakemake makes no plan \(.*nobody-makes-it") as refused:
+        plan(Path("c.yaml"), every=False)
+    assert "\n" not in str(refused.value)
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(SteepError, match="asked for its plan and stopped"):
+        plan(Path("c.yaml"), every=False)
+
+
+def test_a_count_that_is_not_snakemakes_is_an_error(workflow: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never a wrong number: what was found is held against the total that Snakemake counts."""
+    text = steep.status.PLAN.read_text()
+    assert "dag.needrun_jobs(exclude_finished=False)" in text
+    changed = workflow / "plan.py"
+    changed.write_text(text.replace("dag.needrun_jobs(exclude_finished=False)", "dag.needrun_jobs()"))
+    monkeypatch.setattr(steep.status, "PLAN", changed)
+    with pytest.raises(SteepError, match="Snakemake counts 4 jobs, 0 were found"):
+        plan(Path("c.yaml"), every=False)
 
 
 def jobs(folder: Path, rule: str, *seconds: float | None, experiment: str = "") -> list[Job]:
     """Return jobs of a rule, with a benchmark for those that have a time."""
     found = []
     for number, value in enumerate(seconds):
-        job = Job(rule, (f"{rule}{number}",), folder / "logs" / experiment / f"{rule}-{number}.log")
+        log, benchmark = (folder / kind / experiment / f"{rule}-{number}" for kind in ("logs", "benchmarks"))
+        job = Job(rule, (f"{rule}{number}",), log.with_suffix(".log"), benchmark.with_suffix(".tsv"), experiment)
         if value is not None:
             job.benchmark.parent.mkdir(parents=True, exist_ok=True)
             job.benchmark.write_text(f"s\th:m:s\n{value}\t0:00:00\n")
@@ -99,9 +152,7 @@ def test_the_reference_is_the_studys_own_or_the_papers() -> None:
     assert reference_seconds("cifar10")["study_stpu"] == paper["study_stpu"]
 
 
-def test_a_config_that_is_wrong_is_one_line(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(root)
-    (tmp_path / "mine.yaml").write_text("study: 7\n")
-    with pytest.raises(SteepError, match=r"mine\.yaml") as refused:
-        plan(tmp_path / "mine.yaml")
-    assert "\n" not in str(refused.value)
+def test_a_config_that_is_wrong_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("study: mine\n")
+    with pytest.raises(SteepError, match=r"mine\.yaml: title: missing; write it \(and \d more\)"):
+        status(tmp_path / "mine.yaml")

@@ -1,47 +1,43 @@
 """Where a study stands: which jobs are done, running and left, and about how long they will take.
 
-Snakemake is asked what it would do; what a job takes is known from the benchmarks of the same rule in this study, those
-of the same experiment if there are any, or, where the rule has not run yet, from the study's reference run.
+Snakemake is asked what it would do (`steep.plan`). What a job takes is known from the benchmarks of the same rule in
+this study, those of the same experiment if there are any, or, where the rule has not run yet, from the study's
+reference run.
 """
 
 import base64
+import json
 import math
-import re
+import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from steep.config import read_config
+from steep.config import check_config, read_config
 from steep.errors import SteepError
+from steep.tables import TAB, read_table
 
+CHECKOUT = Path(__file__).parents[2]
 # The paper study's reference run lies in this folder itself, another study's in a folder below.
-REFERENCE = Path(__file__).parents[2] / "report" / "reference"
-JOB = re.compile(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", re.MULTILINE)
+REFERENCE = CHECKOUT / "report" / "reference"
+PLAN = Path(__file__).with_name("plan.py")
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job of the study: its rule, its outputs, its log file, which tells it from all others."""
+    """A job of the study: its rule, its outputs, its log file, which tells it from all others, the file with its
+    measured time, and the experiment or data set it is about, empty for all of the study."""
 
     rule: str
     outputs: tuple[str, ...]
     log: Path
-
-    @property
-    def benchmark(self) -> Path:
-        """The file with its measured time; beside the logs, under the same name."""
-        parts = ["benchmarks" if part == "logs" else part for part in self.log.parts]
-        return Path(*parts).with_suffix(".tsv")
-
-    @property
-    def subject(self) -> str:
-        """The experiment or data set it is about, which its log's folder is named after; empty for all of the study."""
-        parts = self.log.parts[self.log.parts.index("logs") + 1 :]
-        return parts[0] if len(parts) > 1 else ""
+    benchmark: Path
+    subject: str = ""
 
     def last_line(self) -> str:
         """Return the last line of its log, empty where there is none yet."""
@@ -49,25 +45,40 @@ class Job:
         return lines[-1] if lines else ""
 
 
-def parse(plan: str) -> list[Job]:
-    """Return the jobs of a dry run's output; those without a log (the final target) are not counted."""
-    found = []
-    for rule, body in JOB.findall(plan):
-        fields = dict(line.strip().split(": ", 1) for line in body.splitlines() if ": " in line)
-        if "log" in fields:
-            found.append(Job(rule, tuple(fields.get("output", "").split(", ")), Path(fields["log"].split(" (")[0])))
-    return found
+def plan(config: Path, every: bool) -> list[Job]:
+    """Return the jobs that Snakemake would run for a study, or `every` one; those without a log (the final target) are
+    not counted.
 
+    The workflow is the one in the working directory, or the one that this module belongs to; nothing else decides, no
+    profile and no environment variable of Snakemake's.
 
-def plan(config: Path, *options: str) -> list[Job]:
-    """Return the jobs that Snakemake would run; SteepError with its last line when it cannot say."""
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--nolock", "--quiet", "host", *options]
-    done = subprocess.run(
-        [*command, "--configfile", str(config)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    if done.returncode != 0:
-        raise SteepError(f"{config}: {(done.stdout.strip().splitlines() or ['Snakemake did not answer'])[-1].strip()}")
-    return parse(done.stdout)
+    Raises
+    ------
+    SteepError
+        with what Snakemake says, when it cannot say.
+
+    """
+    snakefile = Path("Snakefile") if Path("Snakefile").is_file() else CHECKOUT / "Snakefile"
+    command = [sys.executable, "-P", str(PLAN), str(snakefile), str(config), "every" if every else "left"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SNAKEMAKE_")}
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment)
+    if not done.stdout:
+        lines = done.stderr.strip().splitlines() or ["no word from it"]
+        raise SteepError(f"{config}: Snakemake was asked for its plan and stopped ({lines[-1].strip()})")
+    answer = json.loads(done.stdout)
+    if "error" in answer:
+        raise SteepError(f"{config}: Snakemake makes no plan ({answer['error']})")
+    return [
+        Job(
+            job["rule"],
+            tuple(job["outputs"]),
+            Path(job["log"]),
+            Path(job["benchmark"]),
+            job["wildcards"].get("experiment", job["wildcards"].get("dataset", "")),
+        )
+        for job in answer["jobs"]
+        if job["log"]
+    ]
 
 
 def begun(folder: Path) -> set[str]:
@@ -80,10 +91,9 @@ def measured(jobs: list[Job]) -> pd.DataFrame:
     """Return rule, subject and seconds of the jobs that have been measured."""
     rows = []
     for job in jobs:
-        try:
-            rows.append((job.rule, job.subject, float(pd.read_csv(job.benchmark, sep="\t")["s"].iloc[-1])))
-        except (OSError, ValueError, KeyError, IndexError):
-            continue
+        # A job without a benchmark has not been measured, nor one whose benchmark is cut off.
+        with suppress(SteepError):
+            rows.append((job.rule, job.subject, float(read_table(job.benchmark, "s", separator=TAB)["s"].iloc[-1])))
     return pd.DataFrame(rows, columns=["rule", "subject", "s"])
 
 
@@ -143,14 +153,16 @@ def reference_seconds(study: str) -> dict[str, float]:
     seconds: dict[str, float] = {}
     for path in (REFERENCE / "costs.csv", REFERENCE / study / "costs.csv"):
         if path.is_file():
-            table = pd.read_csv(path).set_index("rule")
+            table = read_table(path, "rule", "wall_s", "jobs").set_index("rule")
             seconds |= (table["wall_s"] / table["jobs"]).to_dict()
     return seconds
 
 
 def status(config: Path) -> str:
-    """Return the state of a study, for the checkout in the working directory."""
+    """Return the state of a study, for the results in the working directory."""
+    study = read_config(config)
+    check_config(study, str(config))
     notes = Path(".snakemake")
     locked = any((notes / "locks").iterdir()) if (notes / "locks").is_dir() else False
-    every, left = plan(config, "--forceall"), plan(config)
-    return describe(every, left, begun(notes), locked, reference_seconds(read_config(config)["study"]))
+    every, left = plan(config, every=True), plan(config, every=False)
+    return describe(every, left, begun(notes), locked, reference_seconds(study["study"]))
