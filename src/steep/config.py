@@ -2,7 +2,9 @@
 to write."""
 
 import difflib
+import math
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,14 @@ from steep.architecture import layer_shapes, parse_layers
 from steep.datasets import SOURCES
 from steep.encodings import CURRENTS
 from steep.errors import SteepError
+from steep.strict import parse_json, parse_yaml
 from steep.threshold.compile import bits_by_layer
 
 # What an experiment names, and where it must stand.
 REFERENCES = {"dataset": "datasets", "encoding": "encodings", "network": "networks", "recipe": "recipes"}
 BOUNDS = {"minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most", "exclusiveMaximum": "less than"}
+# The keys of a sharpening recipe that a training without sharpening has no use for.
+SHARPENING_ONLY = ("shape", "schedule", "surrogate_slope", "ceiling", "distillation")
 SCHEMA = Path(__file__).parents[2] / "config" / "schema.yaml"
 
 
@@ -27,30 +32,74 @@ def _is_integer(checker: TypeChecker, value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _is_number(checker: TypeChecker, value: object) -> bool:
+    """No bound refuses NaN, and 1.0e+999 is infinite."""
+    return _is_integer(checker, value) or (isinstance(value, float) and math.isfinite(value))
+
+
 STRICT = validators.extend(
-    Draft202012Validator, type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer).redefine("number", _is_number),
 )
 
 
-def typed(value: Any) -> Any:
-    """Return what the command line gave with strings read as YAML: ``{"seeds": ["0"]}`` becomes ``{"seeds": [0]}``."""
-    if isinstance(value, dict):
-        return {key: typed(child) for key, child in value.items()}
-    if isinstance(value, list):
-        return [typed(child) for child in value]
-    return yaml.safe_load(value) if isinstance(value, str) else value
+def schema() -> dict[str, Any]:
+    """Return the schema of the config."""
+    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+
+
+def read_arguments(entries: list[str]) -> dict[str, Any]:
+    """Return what Snakemake's ``--config`` says: ``["seeds=[0, 1]", "title=run #3"]`` is ``{"seeds": [0, 1], "title":
+    "run #3"}``.
+
+    A value is read once. Where the schema wants text it is taken as it stands, without the quotes around it if there
+    are any; else it is YAML.
+
+    Raises
+    ------
+    SteepError
+        when a key stands twice or a value is not YAML.
+
+    """
+    properties, definitions = schema()["properties"], schema()["$defs"]
+    values: dict[str, Any] = {}
+    for entry in entries:
+        key, _, text = entry.partition("=")
+        if key in values:
+            raise SteepError(f"--config: {key} stands twice; write it once")
+        node = properties.get(key, {})
+        node = definitions.get(node.get("$ref", "").removeprefix("#/$defs/"), node)
+        values[key] = _unquoted(text) if _is_text(node) else parse_yaml(text, f"--config {key}")
+    return values
+
+
+def _is_text(node: dict[str, Any]) -> bool:
+    """Whether a node of the schema wants text."""
+    return node.get("type") == "string" or all(isinstance(word, str) for word in node.get("enum", [None]))
+
+
+def _unquoted(text: str) -> str:
+    """Return text without quotes around the whole of it."""
+    if text[:1] in ("'", '"'):
+        with suppress(SteepError):
+            value = parse_yaml(text, "")
+            return value if isinstance(value, str) else text
+    return text
 
 
 def read_config(path: Path | str) -> dict[str, Any]:
-    """Read a YAML config; SteepError names the file and the line when it is not YAML."""
+    """Read a config, strictly (`steep.strict`); SteepError names the file and the line when that is not possible."""
     try:
-        config = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SteepError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8 text'})") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"line {mark.line + 1}: " if mark else ""
-        raise SteepError(f"{path}: {place}not YAML ({getattr(error, 'problem', None) or 'unreadable'})") from error
+    if Path(path).suffix == ".json":
+        try:
+            config = parse_json(text)
+        except ValueError as error:
+            raise SteepError(f"{path}: {error}") from error
+    else:
+        config = parse_yaml(text, str(path))
     if not isinstance(config, dict):
         raise SteepError(f"{path}: holds no keys; see config/README.md")
     return config
@@ -98,7 +147,9 @@ def explain(error: ValidationError) -> str:
         case "oneOf":
             return f"{dotted(path)}: a number in {value!r} is out of range; write numbers from 2 to 16"
         case "pattern":
-            return f"{dotted(path)}: {value!r} is not a name; write lower-case letters, digits and single dashes"
+            return f"{dotted(path)}: {value!r} {error.schema['$comment']}"
+        case "maxLength":
+            return f"{dotted(path)}: {value[:20]!r}... is too long; write at most {error.validator_value} characters"
         case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
             return f"{dotted(path)}: {value!r} is out of range; write {BOUNDS[error.validator]} {error.validator_value}"
         case "minItems" | "maxItems":
@@ -128,8 +179,7 @@ def check_config(config: dict[str, Any], name: str = "config") -> None:
         one line: file, key, what is wrong, what to write; more errors are only counted.
 
     """
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    errors = sorted(STRICT(schema).iter_errors(config), key=lambda error: [str(part) for part in error.absolute_path])
+    errors = sorted(STRICT(schema()).iter_errors(config), key=lambda error: [str(part) for part in error.absolute_path])
     messages = [explain(error) for error in errors]
     if not errors:
         messages = [*_references(config)]
@@ -202,9 +252,9 @@ def _fit(config: dict[str, Any], experiment: str, entry: dict[str, Any]) -> list
 
 def describe() -> str:
     """Return every key of the config as a Markdown table, made from the schema: the heart of config/README.md."""
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    whole = schema()
     lines = ["| key | value | meaning |", "|---|---|---|"]
-    for key, node in _keys(schema, schema["$defs"], ()):
+    for key, node in _keys(whole, whole["$defs"], ()):
         lines.append(f"| `{key}` | {_allowed(node)} | {node['description']} |")
     return "\n".join(lines) + "\n"
 
