@@ -76,7 +76,7 @@ rule study_quantization:
         runtime=minutes(10),
     params:
         labels=labels,
-        quantization=as_json(config["quantization"]),
+        quantization=literal(config["quantization"]),
         weight_bits=lambda wildcards: as_json(
             config["recipes"][experiment(wildcards)["recipe"]]["deployment"]["weight_bits"]
         ),

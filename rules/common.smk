@@ -2,27 +2,32 @@
 import json
 import shlex
 import sys
-from pathlib import Path
 
-SOURCE = Path(workflow.basedir) / "src"
+SOURCE = CHECKOUT / "src"
 # This process and the jobs use `steep` from this checkout, whatever environment runs them.
 sys.path.insert(0, str(SOURCE))
-shell.prefix(f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(SOURCE))}; ")
+PREFIX = f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(SOURCE))}; "
+shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
 import snakemake.utils
 from snakemake.exceptions import WorkflowError
-from steep.config import check_config, typed
+from steep.config import SHARPENING_ONLY, check_config, read_arguments, read_config
 from steep.datasets import SOURCES
 from steep.digest import code_digest
 from steep.errors import SteepError
 from steep.simulators import BACKENDS
 
-# Snakemake reads the items of a list on the command line as strings.
-snakemake.utils.update_config(config, typed(workflow.config_settings.config))
+CONFIG_FILES = list(map(str, workflow.configfiles))
+ARGUMENTS = list(workflow.config_settings.config_args)
 try:
-    check_config(
-        config, ", ".join(map(str, workflow.configfiles)) + (", --config" if workflow.config_settings.config else "")
-    )
+    # Of another workflow's module all that is known is the config it hands over; what that is made of is its own matter.
+    if CHECKOUT.samefile(workflow.basedir):
+        for file in CONFIG_FILES:
+            # Snakemake has read it, but lets the last of two equal keys win.
+            read_config(file)
+        # Snakemake cuts values at a #, and reads the items of a list as text.
+        snakemake.utils.update_config(config, read_arguments(ARGUMENTS))
+    check_config(config, ", ".join(CONFIG_FILES + ["--config"] * bool(ARGUMENTS)) or "config")
 except SteepError as error:
     raise WorkflowError(str(error))
 
@@ -30,7 +35,7 @@ RESULTS = Path("results") / config["study"]
 # Downloads are the same for every study.
 DOWNLOADS = Path("data")
 # What others have published, beside which the study is set.
-PUBLISHED = Path("report/published")
+PUBLISHED = OWN / "report" / "published"
 SEED = RESULTS / "{experiment}/seed-{seed}"
 LOGS = RESULTS / "logs"
 BENCHMARKS = RESULTS / "benchmarks"
@@ -49,9 +54,7 @@ BENCHMARKED = [
 STPU = config.get("stpu", {})
 STUDIED = STPU.get("studies", {}).get("experiments", [])
 # What the studies measure; which experiments they are made of does not change a measurement.
-STUDY_SETTINGS = json.dumps({k: v for k, v in STPU.get("studies", {}).items() if k not in ("experiments", "responses")})
-# The keys of a sharpening recipe that a training without sharpening has no use for.
-SHARPENING_ONLY = ("shape", "schedule", "surrogate_slope", "ceiling", "distillation")
+STUDY_SETTINGS = {k: v for k, v in STPU.get("studies", {}).items() if k not in ("experiments", "responses")}
 SPLITS = ["train", "validation", "test"]
 # Jobs that the frames of a simulation are divided among, and what each writes.
 PARTS = config.get("parts", 1)
@@ -83,6 +86,18 @@ def code(*modules):
 def as_json(value, sort=True):
     """A parameter for a verb's command line, which rules quote with :q. Sorted keys, where their order means nothing."""
     return json.dumps(value, sort_keys=sort)
+
+
+def literal(value, sort=True):
+    """Function that returns `as_json`: of a string Snakemake would take words in braces, as titles may have, for
+    wildcards."""
+    text = as_json(value, sort)
+    return lambda wildcards: text
+
+
+def published(name):
+    """Function that returns a file of what others have published."""
+    return lambda wildcards: PUBLISHED / name
 
 
 def megabytes(amount):

@@ -16,7 +16,7 @@ rule fetch_dataset:
         mem_mb=megabytes(2000),
         runtime=minutes(30),
         # A resource and not a parameter, because where data come from does not change what they are.
-        mirrors=as_json(config.get("mirrors", [])),
+        mirrors=literal([str(OWN / folder) for folder in config.get("mirrors", [])]),
     params:
         source=lambda wildcards: config["datasets"][wildcards.dataset]["source"],
         validation=lambda wildcards: config["datasets"][wildcards.dataset]["validation"],

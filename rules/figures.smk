@@ -121,7 +121,7 @@ rule plot_sigmoid:
         mem_mb=megabytes(1000),
         runtime=minutes(1),
     params:
-        settings=as_json(ways_of_sharpening(), sort=False),
+        settings=literal(ways_of_sharpening(), sort=False),
         code=code("steep.figures.sigmoid"),
     shell:
         "STEEP_JOB=figures python -m steep plot-sigmoid --settings {params.settings:q} --output {output:q} 2>&1 | tee -i {log:q}"
@@ -339,7 +339,7 @@ rule plot_activity:
         mem_mb=megabytes(1000),
         runtime=minutes(1),
     params:
-        titles=as_json(titles()),
+        titles=literal(titles()),
         code=code("steep.figures.activity"),
     shell:
         "STEEP_JOB=figures python -m steep plot-activity --activity {input:q} --titles {params.titles:q} --output {output:q} 2>&1 | tee -i {log:q}"
@@ -348,7 +348,7 @@ rule plot_activity:
 rule plot_energy:
     input:
         energy=RESULTS / "tables/energy.csv",
-        published=PUBLISHED / "energy-per-frame.csv",
+        published=published("energy-per-frame.csv"),
     output:
         drawn("energy", "Cost", "Energy of a frame, estimated"),
     log:
@@ -361,7 +361,7 @@ rule plot_energy:
         mem_mb=megabytes(1000),
         runtime=minutes(1),
     params:
-        titles=as_json(titles()),
+        titles=literal(titles()),
         code=code("steep.figures.energy"),
     shell:
         "STEEP_JOB=figures python -m steep plot-energy --energy {input.energy:q} --published {input.published:q} --titles {params.titles:q} --output {output:q} 2>&1 | tee -i {log:q}"

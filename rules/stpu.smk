@@ -18,7 +18,7 @@ rule study_stpu:
         runtime=minutes(10),
     params:
         labels=labels,
-        studies=STUDY_SETTINGS,
+        studies=literal(STUDY_SETTINGS, sort=False),
         code=code("steep.stpu.studies"),
     shell:
         "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, STPU' python -m steep study-stpu --labels {params.labels:q}"
@@ -41,8 +41,8 @@ rule tabulate_stpu:
         mem_mb=megabytes(1000),
         runtime=minutes(2),
     params:
-        networks=as_json(readout_networks(), sort=False),
-        limits=as_json(STPU.get("limits", {}), sort=False),
+        networks=literal(readout_networks(), sort=False),
+        limits=literal(STPU.get("limits", {}), sort=False),
         code=code("steep.stpu.table", "steep.analysis.render"),
     shell:
         "STEEP_JOB=tables python -m steep tabulate-stpu --networks {params.networks:q} --limits {params.limits:q}"
@@ -62,7 +62,7 @@ rule plot_responses:
         mem_mb=megabytes(1000),
         runtime=minutes(1),
     params:
-        responses=as_json(STPU.get("studies", {}).get("responses", {})),
+        responses=literal(STPU.get("studies", {}).get("responses", {})),
         code=code("steep.figures.responses"),
     shell:
         "STEEP_JOB=figures python -m steep plot-responses --responses {params.responses:q} --output {output:q} 2>&1 | tee -i {log:q}"
@@ -129,7 +129,7 @@ rule plot_layout:
         runtime=minutes(2),
     params:
         title=titled,
-        limits=as_json(STPU.get("limits", {})),
+        limits=literal(STPU.get("limits", {})),
         code=code("steep.figures.layout"),
     shell:
         "STEEP_JOB=figures python -m steep plot-layout --network {input:q} --limits {params.limits:q} --title {params.title:q}"

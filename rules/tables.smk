@@ -82,7 +82,7 @@ rule tabulate_talk:
         mem_mb=megabytes(1000),
         runtime=minutes(1),
     params:
-        study=as_json(
+        study=literal(
             {key: config[key] for key in ("experiments", "networks", "datasets", "evaluation") if key in config},
             sort=False,
         ),
@@ -170,7 +170,7 @@ rule record_provenance:
         mem_mb=megabytes(1000),
         runtime=minutes(2),
     params:
-        study=as_json(config, sort=False),
+        study=literal(config, sort=False),
         code=code("steep.analysis.provenance", "steep.analysis.render"),
     shell:
         "STEEP_JOB=tables python -m steep record-provenance --study {params.study:q} --files {input.files:q}"
@@ -192,7 +192,7 @@ rule tabulate_activity:
         mem_mb=megabytes(1000),
         runtime=minutes(1),
     params:
-        labels=as_json(seeds_of_experiments()),
+        labels=literal(seeds_of_experiments()),
         code=code("steep.analysis.activity", "steep.analysis.render"),
     shell:
         "STEEP_JOB=tables python -m steep tabulate-activity --labels {params.labels:q} --activity {input:q} --csv {output.csv:q} --html {output.html:q} 2>&1 | tee -i {log:q}"
@@ -201,7 +201,7 @@ rule tabulate_activity:
 rule tabulate_energy:
     input:
         activity=RESULTS / "tables/activity.csv",
-        published=PUBLISHED / "energy-per-event.csv",
+        published=published("energy-per-event.csv"),
     output:
         **tabulated("energy", "Cost", "Energy of a frame, estimated"),
     log:
@@ -237,7 +237,7 @@ rule tabulate_verdicts:
         mem_mb=megabytes(1000),
         runtime=minutes(1),
     params:
-        study=as_json({key: config[key] for key in ("experiments", "datasets", "evaluation") if key in config}),
+        study=literal({key: config[key] for key in ("experiments", "datasets", "evaluation") if key in config}),
         code=code("steep.analysis.verdicts", "steep.analysis.render"),
     shell:
         "STEEP_JOB=tables python -m steep tabulate-verdicts --study {params.study:q} --talk {input:q} --csv {output.csv:q} --html {output.html:q} --view {output.view:q} --answer {output.answer:q} --note {output.note:q} 2>&1 | tee -i {log:q}"
@@ -260,7 +260,7 @@ rule tabulate_effects:
         mem_mb=megabytes(1000),
         runtime=minutes(1),
     params:
-        study=as_json(
+        study=literal(
             {
                 key: config[key]
                 for key in ("experiments", "networks", "datasets", "evaluation", "baseline")
@@ -313,7 +313,7 @@ rule summarize_study:
         mem_mb=megabytes(2000),
         runtime=minutes(2),
     params:
-        study=as_json({key: config[key] for key in ("title", "remarks") if key in config}),
+        study=literal({key: config[key] for key in ("title", "remarks") if key in config}),
         code=code("steep.analysis.summary"),
     shell:
         "STEEP_JOB=summary python -m steep summarize-study --config {params.study:q} --figures {input.figures:q} --tables {input.tables:q} --texts {input.texts:q} --markdown {output.markdown:q} --html {output.html:q} --latex {output.latex:q} 2>&1 | tee -i {log:q}"
