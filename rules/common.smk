@@ -11,10 +11,11 @@ shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
 import snakemake.utils
 from snakemake.exceptions import WorkflowError
-from steep.config import SHARPENING_ONLY, check_config, read_arguments, read_config
+from steep.config import check_config, read_arguments, read_config
 from steep.datasets import SOURCES
 from steep.digest import code_digest
 from steep.errors import SteepError
+from steep.sharpening import SHARPENING_ONLY
 from steep.simulators import BACKENDS
 
 CONFIG_FILES = list(map(str, workflow.configfiles))

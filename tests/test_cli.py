@@ -1,5 +1,6 @@
 """The command line: every verb explains itself, every error is one line."""
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from steep.cli import build_parser, main
+from steep.cli.verbs import VERBS, Json
 
 
 def steep(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -103,3 +105,49 @@ def test_libraries_are_imported_where_they_are_needed_and_nowhere_else(modules: 
     code = f"import sys, {', '.join(modules)}; print([name for name in {absent!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["encode-frames", "--encoding", '{"kind":"binarize","treshold":0.5}'],
+            "argument --encoding: treshold: unknown key; did you mean 'threshold'?",
+        ),
+        (["encode-frames", "--encoding", '{"a":1,"a":2}'], "argument --encoding: the key a stands twice"),
+        (["encode-frames", "--encoding", "{"], "argument --encoding: not JSON (Expecting property name"),
+        (["plot-activity", "--titles", '["a"]'], "argument --titles: (top level): ['a'] is not of type object"),
+        (["plot-bits", "--layers", "[0]"], "argument --layers: 0: 0 is out of range; write at least 1"),
+        (
+            ["plot-sigmoid", "--settings", '{"a": ["cube", 1]}'],
+            "argument --settings: a.0: 'cube' is not known; write one",
+        ),
+        (["score-network", "--labels", '{"experiment": "a"}'], "argument --labels: seed: missing; write it"),
+        (["tabulate-stpu", "--networks", '[["a"]]'], "argument --networks: 0: 1 entries; write at least 4"),
+        (["tabulate-talk", "--study", "{}"], "argument --study: experiments: missing; write it"),
+    ],
+)
+def test_json_that_does_not_fit_is_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(words)
+    assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_every_json_argument_has_a_schema() -> None:
+    """What takes any JSON would fail later, with a traceback."""
+    for name, verb in VERBS.items():
+        for option in verb.options.values():
+            if option.get("metavar") == "JSON":
+                parser = option["type"]
+                assert isinstance(parser, Json), name
+                with pytest.raises(argparse.ArgumentTypeError):
+                    parser('{"no key of anything": 1}')
+
+
+def test_files_that_belong_together_are_as_many(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["encode-frames", "--encoding", '{"kind":"current"}', "--images", "a", "--frames", "b", "c"]) == 1
+    assert "--images 1 and --frames 2 entries; give as many of each, in the same order" in capsys.readouterr().err
+    labels = '[{"experiment": "a", "seed": 0}]'
+    words = ["tabulate-activity", "--activity", "a", "b", "--labels", labels, "--csv", "c", "--html", "h"]
+    assert main(words) == 1
+    assert "--activity 2 and --labels 1 entries" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from steep.config import SCHEMA, check_config, read_config, typed
+from steep.config import SCHEMA, check_config, check_part, part_of_schema, read_arguments, read_config
 from steep.datasets import SOURCES
 from steep.encodings import ENCODINGS
 from steep.errors import SteepError
@@ -193,6 +193,161 @@ def test_schema_holds_no_stray_key() -> None:
     assert None not in list(values(yaml.safe_load(SCHEMA.read_text())))
 
 
-def test_command_line_values_are_read_as_yaml() -> None:
-    given = {"seeds": ["0", "1"], "study": "mine", "recipes": {"quick": {"epochs": "3"}}, "mirrors": []}
-    assert typed(given) == {"seeds": [0, 1], "study": "mine", "recipes": {"quick": {"epochs": 3}}, "mirrors": []}
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        ("seeds=[0, 1]", [0, 1]),
+        ("parts=3", 3),
+        ("recipes={quick: {original: {epochs: 3}}}", {"quick": {"original": {"epochs": 3}}}),
+        ("mirrors=['/a b', '#c']", ["/a b", "#c"]),
+        # Text is taken as it stands, and not read a second time.
+        ("title=run #3, high rate", "run #3, high rate"),
+        ("title='run #3, high rate'", "run #3, high rate"),
+        ('title="it\'s"', "it's"),
+        ("title='a' and 'b'", "'a' and 'b'"),
+        ("title=a: b: c", "a: b: c"),
+        ("title=[x", "[x"),
+        ("title=a=b", "a=b"),
+        ("study=007", "007"),
+        ("baseline=1e3", "1e3"),
+        ("evaluation=validation", "validation"),
+    ],
+)
+def test_a_value_on_the_command_line_is_read_once(entry: str, value: object) -> None:
+    key = entry.partition("=")[0]
+    assert read_arguments([entry]) == {key: value}
+    assert type(read_arguments([entry])[key]) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        (["seeds=[1]", "seeds=[2]"], "--config: seeds stands twice; write it once"),
+        (["seeds=[010]"], "--config seeds: line 1: 010 is read as a number; write finite numbers in plain digits, or"),
+        (["seeds=[1"], "--config seeds: line 1: not YAML"),
+        (["stpu={limits: {}, limits: {}}"], "--config stpu: line 1: the key limits stands twice; write it once"),
+    ],
+)
+def test_what_the_command_line_may_mean_otherwise_is_refused(entries: list[str], message: str) -> None:
+    with pytest.raises(SteepError) as refused:
+        read_arguments(entries)
+    assert str(refused.value).startswith(message) and "\n" not in str(refused.value)
+
+
+NUMBER = "write finite numbers in plain digits, or"
+MISREAD = {
+    "seeds: [3]": "the key seeds stands twice; write it once",
+    "experiments: {}": "the key experiments stands twice; write it once",
+    "x: {a: 1, b: [{c: 1, c: 2}]}": "the key c stands twice; write it once",
+    "x: {<<: {a: 1}, <<: {b: 1}}": "the key << stands twice; write it once",
+    "on: 1": "on is read as true or false; write true or false, or 'on' where it is text",
+    "x: yes": "yes is read as true or false; write true or false, or 'yes' where it is text",
+    "true: 1": "the key true is read as true or false; write 'true'",
+    "null: 1": "the key null is read as nothing; write 'null'",
+    "7: 1": "the key 7 is read as a number; write '7'",
+    "007: 1": f"007 is read as a number; {NUMBER} '007' where it is text",
+    "x: 0x1f": f"0x1f is read as a number; {NUMBER} '0x1f' where it is text",
+    "x: 1_000": f"1_000 is read as a number; {NUMBER} '1_000' where it is text",
+    "x: 1:30": f"1:30 is read as a number; {NUMBER} '1:30' where it is text",
+    "x: 1_0.5": f"1_0.5 is read as a number; {NUMBER} '1_0.5' where it is text",
+    "x: -.inf": f"-.inf is read as a number; {NUMBER} '-.inf' where it is text",
+    "x: 2026-11-23": "2026-11-23 is read as a date; write '2026-11-23' where it is text",
+}
+
+
+@pytest.mark.parametrize("line", MISREAD)
+def test_what_yaml_takes_for_something_else_is_refused(root: Path, tmp_path: Path, line: str) -> None:
+    text = (root / "config" / "test.yaml").read_text()
+    (tmp_path / "my.yaml").write_text(f"{text}{line}\n")
+    with pytest.raises(SteepError) as refused:
+        read_config(tmp_path / "my.yaml")
+    assert str(refused.value) == f"{tmp_path / 'my.yaml'}: line {text.count(chr(10)) + 1}: {MISREAD[line]}"
+
+
+def test_what_is_read_is_what_yaml_reads(root: Path, tmp_path: Path) -> None:
+    """Anchors and merge keys as well: the workflow gets the config from Snakemake's reader."""
+    for path in (root / "config").glob("*.yaml"):
+        assert read_config(path) == yaml.safe_load(path.read_text())
+    text = "a: &a {x: 1, y: 1.5e+3}\nb: &b {<<: *a, x: True}\nc: {<<: [*a, *b], z: ~}\n'007': '010'\n"
+    (tmp_path / "my.yaml").write_text(text)
+    assert read_config(tmp_path / "my.yaml") == yaml.safe_load(text)
+
+
+def test_json_is_read_as_strictly(tmp_path: Path) -> None:
+    path = tmp_path / "my.json"
+    path.write_text('{\n\t"study": "a", "seeds": [0]}')
+    assert read_config(path) == {"study": "a", "seeds": [0]}
+    for text, message in (
+        ('{"a": 1, "a": 2}', "the key a stands twice"),
+        ('{"a": NaN}', "NaN is no number of JSON"),
+        ('{"a": 1', "not JSON (Expecting ',' delimiter, character 8)"),
+        ("[" * 100_000, "nested too deep"),
+    ):
+        path.write_text(text)
+        with pytest.raises(SteepError) as refused:
+            read_config(path)
+        assert str(refused.value) == f"{path}: {message}"
+
+
+NAMES = ["007", "1e3", "nan", "null", "inf", "true", "0x1f", "none", "12"]
+
+
+def test_names_that_look_like_numbers_are_names(config: dict, tmp_path: Path) -> None:
+    """They survive being written as YAML, as the study does with its config, and read again."""
+    for section in ("datasets", "encodings", "networks", "recipes", "experiments"):
+        config[section] |= {name: next(iter(config[section].values())) for name in NAMES}
+    config["baseline"] = NAMES[0]
+    check_config(config)
+    (tmp_path / "my.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    assert read_config(tmp_path / "my.yaml") == config
+    for name in (7, None, True, 1.5):
+        with pytest.raises(SteepError, match=f"experiments: {name!r} is not of type string"):
+            check_config(config | {"experiments": config["experiments"] | {name: config["experiments"]["007"]}})
+
+
+@pytest.mark.parametrize("name", ["abc\n", "a" * 101, "-a", "a--b", ""])
+def test_names_that_no_file_should_bear_are_refused(config: dict, name: str) -> None:
+    config["experiments"][name] = config["experiments"]["small-cnn-digits"]
+    with pytest.raises(SteepError, match=r"experiments: .* is (not a name|too long); write"):
+        check_config(config)
+
+
+@pytest.mark.parametrize("text", ["", " ", "a\nb", "a\n", "a\x00", "a\x1b[0m", "\ud800", "a\u2028b", "\ufffe"])
+@pytest.mark.parametrize("key", ["title", "remarks", "mirrors", "datasets.digits.title", "networks.small-cnn.title"])
+def test_text_that_no_page_can_show_is_refused(config: dict, key: str, text: str) -> None:
+    place = config
+    *path, last = key.split(".")
+    for part in path:
+        place = place[part]
+    place[last] = text if last == "title" else [text]
+    with pytest.raises(SteepError, match=f"{key}.*: .* is empty, or holds a line break or another control character"):
+        check_config(config)
+
+
+def test_a_number_is_finite(config: dict) -> None:
+    for value in (float("nan"), float("inf")):
+        config["recipes"]["quick"]["original"]["learning_rate"] = value
+        with pytest.raises(SteepError, match=rf"learning_rate: {value} is not of type number"):
+            check_config(config)
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "value", "message"),
+    [
+        ("encodings.*", {}, {"kind": "binarize", "treshold": 0.5}, "treshold: unknown key; did you mean 'threshold'?"),
+        ("encodings.*", {}, {"kind": "binarize"}, "threshold: missing; write it"),
+        ("encodings.*", {}, [], "(top level): [] is not of type object; write one"),
+        ("networks.*.layers", {}, [{"kind": "dense"}], "0.units: missing; write it"),
+        ("recipes.*.deployment.weight_bits", {}, 99, "(top level): 99 is out of range; write one number, 2 to 16, or"),
+        ("recipes.*.sharpening", {"without": ("shape",)}, {"shape": "ramp"}, "shape: unknown key; "),
+        ("stpu.studies", {"needed": ("leaks",)}, {"frames": 3}, "leaks: missing; write it"),
+        ("stpu.limits", {}, {"neurons": 3}, "neurons: 3 is not of type object; write one"),
+        ("", {"needed": ("title",)}, {"titel": "a"}, "titel: unknown key; did you mean 'title'?"),
+    ],
+)
+def test_a_part_of_the_config_is_checked_by_the_same_schema(
+    path: str, options: dict, value: object, message: str
+) -> None:
+    with pytest.raises(SteepError) as refused:
+        check_part(value, part_of_schema(path, **options))
+    assert str(refused.value).startswith(message) and "\n" not in str(refused.value)

@@ -22,8 +22,6 @@ from steep.threshold.compile import bits_by_layer
 # What an experiment names, and where it must stand.
 REFERENCES = {"dataset": "datasets", "encoding": "encodings", "network": "networks", "recipe": "recipes"}
 BOUNDS = {"minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most", "exclusiveMaximum": "less than"}
-# The keys of a sharpening recipe that a training without sharpening has no use for.
-SHARPENING_ONLY = ("shape", "schedule", "surrogate_slope", "ceiling", "distillation")
 SCHEMA = Path(__file__).parents[2] / "config" / "schema.yaml"
 
 
@@ -46,6 +44,38 @@ STRICT = validators.extend(
 def schema() -> dict[str, Any]:
     """Return the schema of the config."""
     return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+
+
+def part_of_schema(path: str, without: tuple[str, ...] = (), needed: tuple[str, ...] | None = None) -> dict[str, Any]:
+    """Return the schema of a part of the config.
+
+    Parameters
+    ----------
+    path : such as ``recipes.*.sharpening``, where ``*`` stands for any name; empty for the whole config.
+    without : keys that the part may not have.
+    needed : keys that it must have, if not those that it must have in the config.
+
+    """
+    whole = schema()
+    node = whole
+    for key in path.split(".") if path else []:
+        node = node["additionalProperties"] if key == "*" else node["properties"][key]
+        node = whole["$defs"].get(node.get("$ref", "").removeprefix("#/$defs/"), node)
+    if without:
+        kept = {key: child for key, child in node["properties"].items() if key not in without}
+        node = node | {"properties": kept, "required": [key for key in node["required"] if key not in without]}
+    return node if needed is None else node | {"required": list(needed)}
+
+
+def check_part(value: Any, node: dict[str, Any]) -> None:
+    """Check a value against a schema, whose references are to the config's; SteepError as `check_config`."""
+    errors = sorted(STRICT(node | {"$defs": schema()["$defs"]}).iter_errors(value), key=_place)
+    if errors:
+        raise SteepError(explain(errors[0]))
+
+
+def _place(error: ValidationError) -> list[str]:
+    return [str(part) for part in error.absolute_path]
 
 
 def read_arguments(entries: list[str]) -> dict[str, Any]:
@@ -179,7 +209,7 @@ def check_config(config: dict[str, Any], name: str = "config") -> None:
         one line: file, key, what is wrong, what to write; more errors are only counted.
 
     """
-    errors = sorted(STRICT(schema()).iter_errors(config), key=lambda error: [str(part) for part in error.absolute_path])
+    errors = sorted(STRICT(schema()).iter_errors(config), key=_place)
     messages = [explain(error) for error in errors]
     if not errors:
         messages = [*_references(config)]

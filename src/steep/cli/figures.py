@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from steep.cli.verbs import FILES, STRUCTURE, TEXT, Arguments, verb
+from steep.cli.verbs import FILES, LAYERS, TEXT, TEXTS, TITLES, Arguments, part, require_pairs, structure, verb
 from steep.errors import SteepError
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ def save(a: Arguments, figure: Any, inputs: list[Path]) -> None:
     save_figure(figure, a.output, trace_of(a.verb, inputs))
 
 
+# A way of sharpening: shape and surrogate slope.
+WAY = {"type": "array", "prefixItems": [{"$ref": "#/$defs/shape"}, {"type": "number"}], "minItems": 2, "maxItems": 2}
 # What the figures take from the tables, besides which experiment a row is about.
 HISTORY = ("epoch", "sharpness", "validation_accuracy")
 BITS = ("changed", "bits", "accuracy", "seed")
@@ -64,7 +66,7 @@ def plot_transfer(a: Arguments) -> None:
     save(a, draw(), [])
 
 
-@verb("output", settings=STRUCTURE)
+@verb("output", settings=structure({"type": "object", "additionalProperties": WAY}))
 def plot_sigmoid(a: Arguments) -> None:
     """Draw the sharpened activation at several sharpness values."""
     from steep.figures.sigmoid import draw
@@ -72,7 +74,7 @@ def plot_sigmoid(a: Arguments) -> None:
     save(a, draw({name: (shape, float(widest)) for name, (shape, widest) in a.settings.items()}), [])
 
 
-@verb("activations", "history", "output", layers=STRUCTURE, title=TEXT)
+@verb("activations", "history", "output", layers=LAYERS, title=TEXT)
 def plot_convergence(a: Arguments) -> None:
     """Draw activations converging to steps."""
     from steep.figures.convergence import draw
@@ -100,7 +102,7 @@ def plot_sharpening(a: Arguments) -> None:
     save(a, draw(sharpened, continued, a.title), [*a.sharpened, *a.continued])
 
 
-@verb("images", "output", encodings=STRUCTURE, title=TEXT)
+@verb("images", "output", encodings=part("encodings"), title=TEXT)
 def plot_conversion(a: Arguments) -> None:
     """Draw frames as they are, binarized, as contours, as injected current."""
     from steep.figures.conversion import draw
@@ -132,7 +134,7 @@ def plot_pipeline(a: Arguments) -> None:
     write_text(a.output, draw(read_npz(a.examples), network.shapes, a.title, trace))
 
 
-@verb("examples", "network", "output", title=TEXT, names=STRUCTURE)
+@verb("examples", "network", "output", title=TEXT, names=TEXTS)
 def plot_mistakes(a: Arguments) -> None:
     """Draw misclassified frames with the spikes that decided."""
     from steep.figures.mistakes import draw
@@ -163,12 +165,13 @@ def plot_feature_maps(a: Arguments) -> None:
     save(a, draw(read_npz(a.activity), a.title), [a.activity])
 
 
-@verb("output", activity=FILES, classes=FILES, simulators=STRUCTURE, names=STRUCTURE, title=TEXT)
+@verb("output", activity=FILES, classes=FILES, simulators=TEXTS, names=TEXTS, title=TEXT)
 def plot_confusion(a: Arguments) -> None:
     """Draw the confusions of the original and the spiking network beside each other; one file per seed."""
     from steep.figures.confusion import confusion, draw, turned
     from steep.files import read_npz
 
+    require_pairs(activity=a.activity, classes=a.classes)
     original, spiking = [read_npz(path) for path in a.classes], [read_npz(path) for path in a.activity]
     count = len(a.names)
     matrices = {
@@ -182,7 +185,7 @@ def plot_confusion(a: Arguments) -> None:
     save(a, draw(matrices, (worse, better), len(original), a.simulators, a.names, a.title), [*a.activity, *a.classes])
 
 
-@verb("activity", "output", titles=STRUCTURE)
+@verb("activity", "output", titles=TITLES)
 def plot_activity(a: Arguments) -> None:
     """Draw spikes and synaptic events of a frame, by layer."""
     from steep.analysis.energy import COUNTED
@@ -194,7 +197,7 @@ def plot_activity(a: Arguments) -> None:
     save(a, draw(activity, a.titles), [a.activity])
 
 
-@verb("energy", "published", "output", titles=STRUCTURE)
+@verb("energy", "published", "output", titles=TITLES)
 def plot_energy(a: Arguments) -> None:
     """Draw the energy of a frame beside published ones."""
     from steep.figures.energy import draw
@@ -225,7 +228,7 @@ def plot_overview(a: Arguments) -> None:
     save(a, draw(overview(read_table(a.verdicts, *OVERVIEW_COLUMNS)), a.evaluation), [a.verdicts])
 
 
-@verb("bits", "output", experiment=TEXT, layers=STRUCTURE, title=TEXT)
+@verb("bits", "output", experiment=TEXT, layers=LAYERS, title=TEXT)
 def plot_bits(a: Arguments) -> None:
     """Draw accuracy against the bits of the weights."""
     from steep.figures.bits import draw
@@ -243,7 +246,7 @@ def plot_benchmark(a: Arguments) -> None:
     save(a, draw(read_table(a.table, *BENCHMARKS[a.benchmark])), [a.table])
 
 
-@verb("output", responses=STRUCTURE)
+@verb("output", responses=part("stpu.studies.responses"))
 def plot_responses(a: Arguments) -> None:
     """Draw synaptic responses made of delays beside their equations."""
     from steep.figures.responses import draw
@@ -268,7 +271,7 @@ def plot_robustness(a: Arguments) -> None:
     save(a, draw(studies, bits, a.title), [a.studies, a.bits])
 
 
-@verb("network", "output", title=TEXT, limits=STRUCTURE)
+@verb("network", "output", title=TEXT, limits=part("stpu.limits"))
 def plot_layout(a: Arguments) -> None:
     """Draw how a network lies on the STPU."""
     from steep.figures.layout import draw

@@ -5,13 +5,13 @@ import math
 from pathlib import Path
 from typing import Any
 
-from steep.cli.verbs import BACKEND_FILES, FILE, FILES, FOLDER, INTEGER, STRUCTURE, TEXT, Arguments, verb
+from steep.cli.verbs import BACKEND_FILES, FILE, FILES, FOLDER, INTEGER, LABELS, TEXT, Arguments, part, verb
 from steep.errors import SteepError
 
 log = logging.getLogger("steep")
 
 
-@verb("original", "continued", "sharpened", "frames", "scores", "classes", labels=STRUCTURE)
+@verb("original", "continued", "sharpened", "frames", "scores", "classes", labels=LABELS)
 def score_network(a: Arguments) -> None:
     """Measure the floating-point networks on the test frames."""
     from steep.analysis.scores import float_classes, float_scores
@@ -26,7 +26,7 @@ def score_network(a: Arguments) -> None:
 
 @verb(
     *("frames", "scores", "comparison"),
-    labels=STRUCTURE,
+    labels=LABELS,
     readout={"choices": ["potential", "spikes", "wta"]},
     spikes=BACKEND_FILES,
     population=FILE | {"required": False, "help": "the trained population code, for readout spikes"},
@@ -87,7 +87,15 @@ def tabulate_accuracy(a: Arguments) -> None:
     write_views(a, table, view, "Every accuracy measured", ACCURACY_NOTE, a.scores)
 
 
-@verb("accuracy", "csv", "html", "markdown", "view", "note", study=STRUCTURE)
+@verb(
+    "accuracy",
+    "csv",
+    "html",
+    "markdown",
+    "view",
+    "note",
+    study=part("", needed=("experiments", "networks", "datasets")),
+)
 def tabulate_talk(a: Arguments) -> None:
     """Set the talk's table beside ours."""
     from steep.analysis.render import to_markdown
@@ -144,7 +152,7 @@ def tabulate_benchmark(a: Arguments) -> None:
     write_views(a, table, view, a.title, "Measured on one machine; see the caption.", [a.table])
 
 
-@verb("csv", "html", "config", "repeat", study=STRUCTURE, files=FILES)
+@verb("csv", "html", "config", "repeat", study=part(""), files=FILES)
 def record_provenance(a: Arguments) -> None:
     """Record what was run, with what, on what, and how to run it again."""
     import yaml
@@ -164,7 +172,10 @@ def record_provenance(a: Arguments) -> None:
 
 
 @verb(
-    "sharpened", "network", "frames", "bits", "margins", labels=STRUCTURE, quantization=STRUCTURE, weight_bits=STRUCTURE
+    *("sharpened", "network", "frames", "bits", "margins"),
+    labels=LABELS,
+    quantization=part("quantization"),
+    weight_bits=part("recipes.*.deployment.weight_bits"),
 )
 def study_quantization(a: Arguments) -> None:
     """Measure what integer weights cost: accuracy on validation frames against their bits, margins of thresholds."""

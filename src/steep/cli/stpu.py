@@ -4,10 +4,13 @@ import logging
 from pathlib import Path
 
 from steep.cli.results import write_views
-from steep.cli.verbs import FILE, INTEGER, STRUCTURE, Arguments, verb
+from steep.cli.verbs import FILE, INTEGER, LABELS, Arguments, part, structure, verb
 from steep.errors import SteepError
 
 log = logging.getLogger("steep")
+# What is read of the config's studies, and rows of experiment, readout, network and the readout's network, if any.
+STUDIED = ("frames", "leaks", "spacings", "fault_rates")
+NETWORKS = {"type": "array", "items": {"type": "array", "items": {"type": "string"}, "minItems": 4, "maxItems": 4}}
 MODEL_BACKENDS = ("reference", "brian2-buffer", "brian2-delays", "brian2-rows")
 
 
@@ -81,7 +84,7 @@ def export_nir(a: Arguments) -> None:
     write_graph(a.portable, network, "portable")
 
 
-@verb("network", "frames", "output", labels=STRUCTURE, studies=STRUCTURE, seed=INTEGER)
+@verb("network", "frames", "output", labels=LABELS, studies=part("stpu.studies", needed=STUDIED), seed=INTEGER)
 def study_stpu(a: Arguments) -> None:
     """Measure accuracy on validation frames against leak, frame spacing, faults."""
     import pandas as pd
@@ -99,7 +102,7 @@ def study_stpu(a: Arguments) -> None:
     write_text(a.output, pd.DataFrame(rows).assign(**a.labels).to_csv(index=False))
 
 
-@verb("csv", "html", networks=STRUCTURE, limits=STRUCTURE)
+@verb("csv", "html", networks=structure(NETWORKS), limits=part("stpu.limits"))
 def tabulate_stpu(a: Arguments) -> None:
     """Hold the networks, with each of their readouts, against the design rules of the STPU."""
     from steep.stpu.layout import from_threshold_network

@@ -3,8 +3,23 @@
 import logging
 from pathlib import Path
 
-from steep.cli.verbs import FILES, FOLDER, INTEGER, OPTIONAL_FILE, OPTIONAL_LIST, PART, STRUCTURE, TEXT, Arguments, verb
+from steep.cli.verbs import (
+    FILES,
+    FOLDER,
+    INTEGER,
+    LAYERS,
+    OPTIONAL,
+    OPTIONAL_FILE,
+    PART,
+    TEXT,
+    TEXTS,
+    Arguments,
+    part,
+    require_pairs,
+    verb,
+)
 from steep.errors import SteepError
+from steep.sharpening import SHARPENING_ONLY
 from steep.simulators import BACKENDS
 
 log = logging.getLogger("steep")
@@ -36,7 +51,7 @@ def describe_config(a: Arguments) -> None:
     print(describe(), end="")
 
 
-@verb("train", "validation-frames", "test", source=TEXT, validation=INTEGER, cache=FOLDER, mirrors=OPTIONAL_LIST)
+@verb("train", "validation-frames", "test", source=TEXT, validation=INTEGER, cache=FOLDER, mirrors=TEXTS | OPTIONAL)
 def fetch_dataset(a: Arguments) -> None:
     """Fetch, verify and split a data set."""
     from steep.datasets import load_dataset
@@ -47,12 +62,13 @@ def fetch_dataset(a: Arguments) -> None:
         log.info("%s: %d %s frames", a.source, len(splits[name]), name)
 
 
-@verb(encoding=STRUCTURE, images=FILES, frames=FILES)
+@verb(encoding=part("encodings.*"), images=FILES, frames=FILES)
 def encode_frames(a: Arguments) -> None:
     """Turn the images of each file into spikes."""
     from steep.encodings import encode
     from steep.frames import Frames
 
+    require_pairs(images=a.images, frames=a.frames)
     for source, target in zip(a.images, a.frames, strict=True):
         encoded = encode(Frames.load(source), a.encoding)
         encoded.save(target)
@@ -67,8 +83,8 @@ def encode_frames(a: Arguments) -> None:
     "validation",
     "output",
     "history",
-    layers=STRUCTURE,
-    recipe=STRUCTURE,
+    layers=part("networks.*.layers"),
+    recipe=part("recipes.*.original"),
     seed=INTEGER,
     checkpoint=OPTIONAL_FILE,
 )
@@ -94,7 +110,12 @@ def train_original(a: Arguments) -> None:
     finish(a.checkpoint)
 
 
-@verb("original", "train", "validation", "output", "history", recipe=STRUCTURE, seed=INTEGER, checkpoint=OPTIONAL_FILE)
+@verb(
+    *("original", "train", "validation", "output", "history"),
+    recipe=part("recipes.*.sharpening", without=SHARPENING_ONLY),
+    seed=INTEGER,
+    checkpoint=OPTIONAL_FILE,
+)
 def continue_original(a: Arguments) -> None:
     """Train an original network on as long as sharpening takes, without sharpening: the control."""
     import pandas as pd
@@ -121,7 +142,7 @@ def continue_original(a: Arguments) -> None:
     "output",
     "history",
     "activations",
-    recipe=STRUCTURE,
+    recipe=part("recipes.*.sharpening"),
     seed=INTEGER,
     checkpoint=OPTIONAL_FILE,
     teacher=OPTIONAL_FILE,
@@ -147,7 +168,7 @@ def sharpen_network(a: Arguments) -> None:
     finish(a.checkpoint)
 
 
-@verb("sharpened", "output", weight_bits=STRUCTURE)
+@verb("sharpened", "output", weight_bits=part("recipes.*.deployment.weight_bits"))
 def compile_network(a: Arguments) -> None:
     """Compile a sharpened network to an integer threshold network."""
     from steep.checkpoint import load_network
@@ -163,7 +184,12 @@ def compile_network(a: Arguments) -> None:
     )
 
 
-@verb("network", "train", "validation", "output", "history", recipe=STRUCTURE, seed=INTEGER, checkpoint=OPTIONAL_FILE)
+@verb(
+    *("network", "train", "validation", "output", "history"),
+    recipe=part("recipes.*.population"),
+    seed=INTEGER,
+    checkpoint=OPTIONAL_FILE,
+)
 def train_population(a: Arguments) -> None:
     """Train an N-hot population code on the spikes of a threshold network's last hidden layer."""
     import pandas as pd
@@ -219,7 +245,7 @@ def simulate_readout(a: Arguments) -> None:
     log.info("%s: %d frames", a.backend, len(hidden))
 
 
-@verb("network", "frames", "output", backend={"choices": BACKENDS}, keep=OPTIONAL_LIST, part=PART)
+@verb("network", "frames", "output", backend={"choices": BACKENDS}, keep=LAYERS | OPTIONAL, part=PART)
 def simulate_network(a: Arguments) -> None:
     """Run a threshold network on a backend and keep the spikes of all layers, or of those in `keep`."""
     import time

@@ -3,7 +3,7 @@
 import logging
 
 from steep.cli.results import require_experiments, write_views
-from steep.cli.verbs import FILES, STRUCTURE, Arguments, verb
+from steep.cli.verbs import FILES, LABEL, Arguments, part, require_pairs, structure, verb
 
 log = logging.getLogger("steep")
 
@@ -27,7 +27,7 @@ def summarize_spikes(a: Arguments) -> None:
     )
 
 
-@verb("csv", "html", activity=FILES, labels=STRUCTURE)
+@verb("csv", "html", activity=FILES, labels=structure({"type": "array", "items": LABEL}))
 def tabulate_activity(a: Arguments) -> None:
     """Say how busy every layer is; `labels` is one entry per file."""
     import pandas as pd
@@ -35,6 +35,7 @@ def tabulate_activity(a: Arguments) -> None:
     from steep.analysis.activity import ACTIVITY_NOTE, activity_rows, activity_table, activity_view
     from steep.files import read_npz
 
+    require_pairs(activity=a.activity, labels=a.labels)
     rows = [
         row for path, labels in zip(a.activity, a.labels, strict=True) for row in activity_rows(read_npz(path), labels)
     ]
@@ -53,7 +54,7 @@ def tabulate_energy(a: Arguments) -> None:
     write_views(a, table, energy_view(table), "Energy of a frame, estimated", ENERGY_NOTE, inputs)
 
 
-@verb("talk", "csv", "html", "view", "answer", "note", study=STRUCTURE)
+@verb("talk", "csv", "html", "view", "answer", "note", study=part("", needed=("experiments", "datasets")))
 def tabulate_verdicts(a: Arguments) -> None:
     """Judge every row of the talk: reproduced, better, not reproduced."""
     from steep.analysis.verdicts import TALK_COLUMNS, answer, rule_note, verdict_table, verdict_view
@@ -72,7 +73,10 @@ def tabulate_verdicts(a: Arguments) -> None:
     log.info("%s", words)
 
 
-@verb("accuracy", "csv", "html", "view", "note", study=STRUCTURE)
+@verb(
+    *("accuracy", "csv", "html", "view", "note"),
+    study=part("", needed=("experiments", "networks", "datasets", "baseline")),
+)
 def tabulate_effects(a: Arguments) -> None:
     """Hold every experiment against the study's baseline, seed by seed."""
     from steep.analysis.effects import EFFECTS_NOTE, effect_answer, effect_table, effect_view
@@ -109,7 +113,7 @@ def record_traces(a: Arguments) -> None:
     write_views(a, table, view, "From every figure and table back to its files", note, a.results)
 
 
-@verb("markdown", "html", config=STRUCTURE, figures=FILES, tables=FILES, texts=FILES, latex=FILES)
+@verb("markdown", "html", config=part("", needed=("title",)), figures=FILES, tables=FILES, texts=FILES, latex=FILES)
 def summarize_study(a: Arguments) -> None:
     """Tell the study without Snakemake's viewer: one Markdown file, one page that stands alone, tables for LaTeX."""
     from steep.analysis.summary import latex_table, page, text

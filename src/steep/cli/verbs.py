@@ -1,11 +1,13 @@
 """How a verb is declared: a function with its options beside it."""
 
 import argparse
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from steep.errors import SteepError
+from steep.strict import parse_json
 
 Arguments = argparse.Namespace
 
@@ -44,20 +46,42 @@ def verb(
     return declare
 
 
-def json_value(text: str) -> Any:
-    """Parse a JSON argument; argparse turns the error into its one line."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise argparse.ArgumentTypeError(f"not JSON ({error.msg})") from error
+@dataclass(frozen=True, eq=False)  # argparse wants parsers that can be hashed
+class Json:
+    """Parser of a JSON argument that must fit a schema: `node`, or that of a part of the config."""
+
+    node: dict[str, Any] | None = None
+    path: str = ""
+    without: tuple[str, ...] = ()
+    needed: tuple[str, ...] | None = None
+
+    def __call__(self, text: str) -> Any:
+        """Return the value; argparse turns the error into its one line."""
+        from steep.config import check_part, part_of_schema
+
+        try:
+            value = parse_json(text)
+            check_part(value, self.node or part_of_schema(self.path, self.without, self.needed))
+        except (ValueError, SteepError) as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+        return value
 
 
-def json_list(text: str) -> list[Any]:
-    """Parse a list as JSON; a text would be taken letter by letter."""
-    value = json_value(text)
-    if not isinstance(value, list):
-        raise argparse.ArgumentTypeError(f"write a list, as in [...], not {text!r}")
-    return value
+def structure(node: dict[str, Any]) -> dict[str, Any]:
+    """Return the option for JSON that fits a schema."""
+    return {"type": Json(node), "metavar": "JSON"}
+
+
+def part(path: str, without: tuple[str, ...] = (), needed: tuple[str, ...] | None = None) -> dict[str, Any]:
+    """Return the option for a part of the config as JSON (`steep.config.part_of_schema`)."""
+    return {"type": Json(path=path, without=without, needed=needed), "metavar": "JSON"}
+
+
+def require_pairs(**options: list[Any]) -> None:
+    """Raise a SteepError where options that belong together, entry by entry, are not of one length."""
+    counts = [f"--{name} {len(entries)}" for name, entries in options.items()]
+    if len({len(entries) for entries in options.values()}) > 1:
+        raise SteepError(f"{' and '.join(counts)} entries; give as many of each, in the same order")
 
 
 def backend_file(text: str) -> tuple[str, Path]:
@@ -85,7 +109,20 @@ OPTIONAL_FILE = FILE | {"required": False, "default": None}
 FOLDER = {"type": Path, "metavar": "FOLDER"}
 TEXT: dict[str, Any] = {}
 INTEGER = {"type": int}
-STRUCTURE = {"type": json_value, "metavar": "JSON"}
-OPTIONAL_LIST = {"type": json_list, "metavar": "JSON", "required": False, "default": []}
+TEXTS = structure({"type": "array", "items": {"type": "string"}})
+LAYERS = structure({"type": "array", "items": {"type": "integer", "minimum": 1}})
+TITLES = structure({"type": "object", "additionalProperties": {"type": "string"}})
+# What a row is about.
+LABEL = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["experiment", "seed"],
+    "properties": {
+        **{key: {"$ref": "#/$defs/name"} for key in ("experiment", "dataset", "encoding", "network")},
+        "seed": {"type": "integer", "minimum": 0},
+    },
+}
+LABELS = structure(LABEL)
+OPTIONAL = {"required": False, "default": []}
 PART = {"type": part_of, "metavar": "NUMBER/COUNT", "required": False, "default": (1, 1)}
 BACKEND_FILES = {"type": backend_file, "metavar": "BACKEND=FILE", "nargs": "+"}
