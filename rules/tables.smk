@@ -72,6 +72,7 @@ rule tabulate_talk:
         markdown=RESULTS / "tables/talk.md",
         view=RESULTS / "tables/talk-view.csv",
         note=RESULTS / "tables/talk-note.txt",
+        landing=RESULTS / "tables/landing-talk.rst",
     log:
         LOGS / "tabulate_talk.log",
     benchmark:
@@ -89,7 +90,7 @@ rule tabulate_talk:
         code=code("steep.analysis.tables", "steep.analysis.render"),
     shell:
         "STEEP_JOB=tables python -m steep tabulate-talk --study {params.study:q} --accuracy {input:q}"
-        " --csv {output.csv:q} --html {output.html:q} --markdown {output.markdown:q} --view {output.view:q} --note {output.note:q} 2>&1 | tee -i {log:q}"
+        " --csv {output.csv:q} --html {output.html:q} --markdown {output.markdown:q} --view {output.view:q} --note {output.note:q} --landing {output.landing:q} 2>&1 | tee -i {log:q}"
 
 
 rule tabulate_backends:
@@ -227,6 +228,8 @@ rule tabulate_verdicts:
         view=RESULTS / "tables/verdicts-view.csv",
         answer=RESULTS / "tables/answer.txt",
         note=RESULTS / "tables/verdicts-note.txt",
+        landing=RESULTS / "tables/landing-verdicts.rst",
+        landing_answer=RESULTS / "tables/landing-answer.rst",
     log:
         LOGS / "tabulate_verdicts.log",
     benchmark:
@@ -240,7 +243,7 @@ rule tabulate_verdicts:
         study=literal({key: config[key] for key in ("experiments", "datasets", "evaluation") if key in config}),
         code=code("steep.analysis.verdicts", "steep.analysis.render"),
     shell:
-        "STEEP_JOB=tables python -m steep tabulate-verdicts --study {params.study:q} --talk {input:q} --csv {output.csv:q} --html {output.html:q} --view {output.view:q} --answer {output.answer:q} --note {output.note:q} 2>&1 | tee -i {log:q}"
+        "STEEP_JOB=tables python -m steep tabulate-verdicts --study {params.study:q} --talk {input:q} --csv {output.csv:q} --html {output.html:q} --view {output.view:q} --answer {output.answer:q} --note {output.note:q} --landing {output.landing:q} --landing-answer {output.landing_answer:q} 2>&1 | tee -i {log:q}"
 
 
 rule tabulate_effects:
@@ -250,6 +253,7 @@ rule tabulate_effects:
         **tabulated("effects", "Results", "What each change does"),
         view=RESULTS / "tables/effects-view.csv",
         note=RESULTS / "tables/effects-note.txt",
+        landing=RESULTS / "tables/landing-effects.rst",
     log:
         LOGS / "tabulate_effects.log",
     benchmark:
@@ -270,7 +274,7 @@ rule tabulate_effects:
         ),
         code=code("steep.analysis.effects", "steep.analysis.render"),
     shell:
-        "STEEP_JOB=tables python -m steep tabulate-effects --study {params.study:q} --accuracy {input:q} --csv {output.csv:q} --html {output.html:q} --view {output.view:q} --note {output.note:q} 2>&1 | tee -i {log:q}"
+        "STEEP_JOB=tables python -m steep tabulate-effects --study {params.study:q} --accuracy {input:q} --csv {output.csv:q} --html {output.html:q} --view {output.view:q} --note {output.note:q} --landing {output.landing:q} 2>&1 | tee -i {log:q}"
 
 
 rule record_traces:

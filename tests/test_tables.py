@@ -170,10 +170,11 @@ def test_names_that_look_like_numbers_go_through_every_table_and_figure(
             return list(dict.fromkeys(row["experiment"] for row in csv.DictReader(file)))
 
     study, titles, published = made["study"], made["titles"], root / "report" / "published"
-    texts = {"view": tmp_path / "view.csv", "note": tmp_path / "note.txt"}
+    texts = {"view": tmp_path / "view.csv", "note": tmp_path / "note.txt", "landing": tmp_path / "landing.rst"}
     accuracy = run("tabulate-accuracy", scores=made["scores"])
     talk = run("tabulate-talk", accuracy=accuracy, study=study, markdown=tmp_path / "talk.md", **texts)
-    verdicts = run("tabulate-verdicts", talk=talk, study=study, answer=tmp_path / "answer.txt", **texts)
+    answers = {"answer": tmp_path / "answer.txt", "landing-answer": tmp_path / "answer.rst"}
+    verdicts = run("tabulate-verdicts", talk=talk, study=study, **answers, **texts)
     effects = run("tabulate-effects", accuracy=accuracy, study=study, **texts)
     energy = run("tabulate-energy", activity=made["activity"], published=published / "energy-per-event.csv")
     tables = [accuracy, talk, verdicts, effects, energy]

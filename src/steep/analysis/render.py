@@ -2,6 +2,9 @@
 
 import html
 import re
+import string
+import textwrap
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -58,11 +61,34 @@ def between_marks(page: str, text: str, mark: str) -> str:
     return page[: page.index(first) + len(first)] + f"\n{text.strip()}\n" + page[page.index(last) :]
 
 
+# What Markdown, GitHub's too, takes for more than text: within a line, and where a line of its own begins or ends.
+MARKUP = re.compile(r"[\\`*<\[\]|~$]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
+EDGES = re.compile(r"^[-+=>#]|(?<=^\d)[.)]|(?<=^\d\d)[.)]|#$")
+
+
+def in_markdown(text: str, alone: bool = False) -> str:
+    """Return text that Markdown shows as it stands, within a line or, `alone`, as the whole of a heading or an item."""
+    text = MARKUP.sub(lambda found: f"\\{found[0]}", text)
+    return EDGES.sub(lambda found: f"\\{found[0]}", text) if alone else text
+
+
+def in_rst(text: str) -> str:
+    """Return text that reStructuredText shows as it stands; it might be a directive else, and read a file."""
+    return re.sub(f"[{re.escape(string.punctuation)}]", r"\\\g<0>", text)
+
+
+def to_rst(view: pd.DataFrame, note: str = "") -> str:
+    """Return a table and the note below it as reStructuredText, for the report's landing page."""
+    cells = pd.concat([pd.DataFrame([view.columns], columns=view.columns), view]).map(lambda cell: in_rst(str(cell)))
+    table = textwrap.indent(cells.to_csv(index=False, header=False), "   ")
+    return f".. csv-table::\n   :header-rows: 1\n\n{table}\n{in_rst(note)}\n"
+
+
 def to_markdown(view: pd.DataFrame, note: str = "") -> str:
     """Return a Markdown table and the note below it."""
-    lines = ["| " + " | ".join(view.columns) + " |", "|" + "---|" * len(view.columns)]
-    lines += [
-        "| " + " | ".join(str(value).replace("|", "\\|") for value in row) + " |"
-        for row in view.itertuples(index=False)
-    ]
-    return "\n".join(lines) + (f"\n\n{note}\n" if note else "\n")
+
+    def line(cells: Iterable[object]) -> str:
+        return f"| {' | '.join(in_markdown(str(cell)) for cell in cells)} |"
+
+    lines = [line(view.columns), "|" + "---|" * len(view.columns), *map(line, view.itertuples(index=False))]
+    return "\n".join(lines) + (f"\n\n{in_markdown(note)}\n" if note else "\n")

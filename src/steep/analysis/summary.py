@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from steep.analysis.render import STYLE, to_markdown
+from steep.analysis.render import STYLE, in_markdown, to_markdown
 from steep.tables import read_table
 from steep.trace import read_trace, sentence
 
@@ -77,8 +77,8 @@ def text(config: dict[str, Any], material: dict[str, Path], folder: Path) -> str
         return Path(os.path.relpath(path, folder)).as_posix()
 
     parts = [
-        f"# {config['title']}\n",
-        _words(material, "answer.txt"),
+        f"# {in_markdown(config['title'], alone=True)}\n",
+        in_markdown(_words(material, "answer.txt")),
     ]
     if "effects.svg" in material:
         parts += [
@@ -92,7 +92,11 @@ def text(config: dict[str, Any], material: dict[str, Path], folder: Path) -> str
         f"![The talk's accuracies beside ours]({link(material['overview.svg'])})",
         "## Every number of the talk beside ours\n",
         table("talk", _words(material, "talk-note.txt")),
-        *(["What to know beside it:", "\n".join(f"- {remark}" for remark in remarks)] if remarks else []),
+        *(
+            ["What to know beside it:", "\n".join(f"- {in_markdown(remark, alone=True)}" for remark in remarks)]
+            if remarks
+            else []
+        ),
         f"To repeat it:\n\n```\n{_words(material, 'repeat.txt')}\n```",
     ]
     for chapter in CHAPTERS:
@@ -166,6 +170,8 @@ SYMBOLS = {"±": r"$\pm$", "−": "$-$", "–": "--", "\N{NO-BREAK SPACE}": "~",
 def escaped(character: re.Match[str]) -> str:
     """Return a character that means something to LaTeX as one that does not."""
     words = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    words |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
+    words |= {"[": "{[}", "*": "{*}"}  # where a row begins they would belong to the end of the one before
     return words.get(character[0], f"\\{character[0]}")
 
 
@@ -174,7 +180,7 @@ def latex_table(path: Path) -> str:
     view = read_table(path, as_text=True)
 
     def row(values: list[str]) -> str:
-        line = " & ".join(re.sub(r"[&%$#_{}\\~^]", escaped, value) for value in values) + r" \\"
+        line = " & ".join(re.sub(r"[&%$#_{}\\~^<>|[*]", escaped, value) for value in values) + r" \\"
         for symbol, written in SYMBOLS.items():
             line = line.replace(symbol, written)
         return line

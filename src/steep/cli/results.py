@@ -88,17 +88,12 @@ def tabulate_accuracy(a: Arguments) -> None:
 
 
 @verb(
-    "accuracy",
-    "csv",
-    "html",
-    "markdown",
-    "view",
-    "note",
+    *("accuracy", "csv", "html", "markdown", "view", "note", "landing"),
     study=part("", needed=("experiments", "networks", "datasets")),
 )
 def tabulate_talk(a: Arguments) -> None:
     """Set the talk's table beside ours."""
-    from steep.analysis.render import to_markdown
+    from steep.analysis.render import to_markdown, to_rst
     from steep.analysis.tables import ACCURACY_COLUMNS, talk_table, talk_view, view_note
     from steep.files import write_text
     from steep.tables import read_table
@@ -112,6 +107,7 @@ def tabulate_talk(a: Arguments) -> None:
     write_text(a.markdown, to_markdown(view, note))
     write_text(a.view, view.to_csv(index=False))
     write_text(a.note, f"{note}\n")
+    write_text(a.landing, to_rst(view, note))
 
 
 @verb("csv", "html", comparisons=FILES)

@@ -54,9 +54,13 @@ def tabulate_energy(a: Arguments) -> None:
     write_views(a, table, energy_view(table), "Energy of a frame, estimated", ENERGY_NOTE, inputs)
 
 
-@verb("talk", "csv", "html", "view", "answer", "note", study=part("", needed=("experiments", "datasets")))
+@verb(
+    *("talk", "csv", "html", "view", "answer", "note", "landing", "landing-answer"),
+    study=part("", needed=("experiments", "datasets")),
+)
 def tabulate_verdicts(a: Arguments) -> None:
     """Judge every row of the talk: reproduced, better, not reproduced."""
+    from steep.analysis.render import in_rst, to_rst
     from steep.analysis.verdicts import TALK_COLUMNS, answer, rule_note, verdict_table, verdict_view
     from steep.files import write_text
     from steep.tables import read_table
@@ -70,16 +74,19 @@ def tabulate_verdicts(a: Arguments) -> None:
     write_text(a.view, view.to_csv(index=False))
     write_text(a.answer, f"{words}\n")
     write_text(a.note, f"{note}\n")
+    write_text(a.landing, to_rst(view, note))
+    write_text(a.landing_answer, f"{in_rst(words)}\n")
     log.info("%s", words)
 
 
 @verb(
-    *("accuracy", "csv", "html", "view", "note"),
+    *("accuracy", "csv", "html", "view", "note", "landing"),
     study=part("", needed=("experiments", "networks", "datasets", "baseline")),
 )
 def tabulate_effects(a: Arguments) -> None:
     """Hold every experiment against the study's baseline, seed by seed."""
     from steep.analysis.effects import EFFECTS_NOTE, effect_answer, effect_table, effect_view
+    from steep.analysis.render import to_rst
     from steep.analysis.tables import ACCURACY_COLUMNS
     from steep.files import write_text
     from steep.tables import read_table
@@ -92,6 +99,7 @@ def tabulate_effects(a: Arguments) -> None:
     write_views(a, table, view, "What each change does", note, [a.accuracy])
     write_text(a.view, view.to_csv(index=False))
     write_text(a.note, f"{note}\n")
+    write_text(a.landing, to_rst(view, note))
 
 
 @verb("csv", "html", results=FILES)
