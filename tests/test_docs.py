@@ -1,16 +1,12 @@
 """The worked examples work: docs/extending.md is run as it stands; the rule graph is the workflow's."""
 
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from test_workflow import copy_of
-
-ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+from checkouts import ENVIRONMENT, copy_of
 
 
 @pytest.mark.dag

@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from steep.cli import main
+from steep.cli.benchmarks import _networks
+from steep.errors import SteepError
 from steep.figures import simulators as figures
 from steep.figures.style import save_figure
 from steep.frames import Frames
@@ -200,3 +203,19 @@ def test_the_peers_stand_on_the_same_torch(root: Path) -> None:
     assert all(line.count("==") == 1 for line in lines) and len({line.split("==")[0] for line in lines}) == len(lines)
     assert next(line for line in locked if line.startswith("torch==")) in lines
     assert sys.version_info[:2] == (3, 11)
+
+
+def test_two_networks_of_one_name_are_refused(root: Path, tmp_path: Path) -> None:
+    """The table's rows are told apart by the name: of two the last would stand for both."""
+    config = yaml.safe_load((root / "config" / "test.yaml").read_text())
+    config["networks"]["other"] = {"title": "small CNN", "layers": [{"kind": "dense", "units": 3}]}
+    entry = config["experiments"]["small-cnn-digits"] | {"network": "other", "recipe": "adaptive", "title": "other"}
+    entry.pop("readouts")
+    config["experiments"]["other"] = entry
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
+    frames = random_frames(20, (1, 28, 28))
+    with pytest.raises(SteepError, match="two networks are called 'small CNN'; give each its own title"):
+        _networks(tmp_path / "mine.yaml", frames)
+    config["networks"]["other"]["title"] = "other"
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
+    assert set(_networks(tmp_path / "mine.yaml", frames)) == {"small CNN", "other"}

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("steep")
 FRAMES = 10_000
-PEERS = Path(".venv-peers/bin/python")
+# Where `make benchmark` installs them, in the checkout.
+PEERS = Path(__file__).parents[3] / ".venv-peers" / "bin" / "python"
 SHARED = {
     "frames": FILE | {"required": False, "help": "spikes, as the workflow writes them; generated if not given"},
-    "peers": FILE | {"required": False, "default": PEERS, "help": f"Python of the peers, {PEERS} if not given"},
+    "peers": FILE | {"required": False, "default": PEERS, "help": "Python of the peers, the checkout's if not given"},
     "seconds": {"type": float, "required": False, "default": 2.0, "help": "CPU time of a measurement, about"},
 }
 
@@ -47,11 +48,13 @@ def _networks(config: Path, frames: "np.ndarray") -> "dict[str, ThresholdNetwork
 
     study = read_config(config)
     check_config(study, str(config))
-    found = {}
+    found, layers = {}, {}
     for entry in study["experiments"].values():
         source = SOURCES[study["datasets"][entry["dataset"]]["source"]]
         if source.shape == frames.shape[1:] and study["encodings"][entry["encoding"]]["kind"] not in CURRENTS:
             network = study["networks"][entry["network"]]
+            if layers.setdefault(network["title"], network["layers"]) != network["layers"]:
+                raise SteepError(f"{config}: two networks are called {network['title']!r}; give each its own title")
             found[network["title"]] = random_network(network["layers"], source.shape, source.classes, frames)
     if not found:
         raise SteepError(f"{config}: no experiment takes frames of shape {frames.shape[1:]} that are spikes")
