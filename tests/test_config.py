@@ -313,7 +313,7 @@ def test_names_that_no_file_should_bear_are_refused(config: dict, name: str) -> 
 
 
 @pytest.mark.parametrize("text", ["", " ", "a\nb", "a\n", "a\x00", "a\x1b[0m", "\ud800", "a\u2028b", "\ufffe"])
-@pytest.mark.parametrize("key", ["title", "remarks", "mirrors", "datasets.digits.title", "networks.small-cnn.title"])
+@pytest.mark.parametrize("key", ["title", "remarks", "datasets.digits.title", "networks.small-cnn.title"])
 def test_text_that_no_page_can_show_is_refused(config: dict, key: str, text: str) -> None:
     place = config
     *path, last = key.split(".")
@@ -322,6 +322,13 @@ def test_text_that_no_page_can_show_is_refused(config: dict, key: str, text: str
     place[last] = text if last == "title" else [text]
     with pytest.raises(SteepError, match=f"{key}.*: .* is empty, or holds a line break or another control character"):
         check_config(config)
+
+
+def test_a_mirror_is_any_folder(config: dict) -> None:
+    check_config(config | {"mirrors": ["a\nb", " ", "{x} '#", "\udc80"]})
+    for folder in ("", "a\x00"):
+        with pytest.raises(SteepError, match=r"mirrors.0: .* is empty, or holds a character that no path may hold"):
+            check_config(config | {"mirrors": [folder]})
 
 
 def test_a_number_is_finite(config: dict) -> None:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from snakemake.persistence.file import FilePersistence
 
 import steep.status
 from steep.errors import SteepError
@@ -143,6 +144,24 @@ def test_what_was_begun_is_read_from_snakemakes_notes(tmp_path: Path) -> None:
     (tmp_path / "incomplete").mkdir()
     (tmp_path / "incomplete" / "cmVzdWx0cy9h").touch()
     assert begun(tmp_path) == {"results/a"} and begun(tmp_path / "none") == set()
+
+
+def test_notes_of_long_names_are_read_as_snakemake_writes_them(tmp_path: Path) -> None:
+    (tmp_path / "incomplete").mkdir()
+    outputs = {f"results/{'study-' * 15}/{'experiment-' * 9}/seed-0/original{n}.npz" for n in range(3)} | {"a~b?c>.npz"}
+    for output in outputs:
+        path = Path(FilePersistence._record_path(Namer(), tmp_path / "incomplete", output))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert any(path.is_dir() for path in (tmp_path / "incomplete").iterdir())
+    assert begun(tmp_path) == outputs
+
+
+class Namer:
+    """What Snakemake's own naming of notes asks of its object."""
+
+    def _fetch_max_len(self, subject: object) -> int:
+        return 255
 
 
 def test_the_reference_is_the_studys_own_or_the_papers() -> None:

@@ -6,6 +6,7 @@ reference run.
 """
 
 import base64
+import binascii
 import json
 import math
 import os
@@ -82,9 +83,18 @@ def plan(config: Path, every: bool) -> list[Job]:
 
 
 def begun(folder: Path) -> set[str]:
-    """Return the outputs that Snakemake has begun to make and not finished, from its notes in `folder`."""
-    marks = (folder / "incomplete").iterdir() if (folder / "incomplete").is_dir() else ()
-    return {base64.b64decode(mark.name).decode(errors="replace") for mark in marks if not mark.is_dir()}
+    """Return the outputs that Snakemake has begun to make and not finished, from its notes in `folder`.
+
+    A note is named as its output, in base64 for file names; where that is too long, its beginnings are folders whose
+    names begin with an @.
+    """
+    notes, found = folder / "incomplete", set()
+    for note in notes.rglob("*"):
+        if note.is_file():
+            name = "".join(part.removeprefix("@") for part in note.relative_to(notes).parts)
+            with suppress(binascii.Error):
+                found.add(base64.urlsafe_b64decode(name).decode(errors="replace"))
+    return found
 
 
 def measured(jobs: list[Job]) -> pd.DataFrame:
