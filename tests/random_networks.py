@@ -29,7 +29,8 @@ def threshold_networks(draw: st.DrawFn) -> ThresholdNetwork:
             layer = ConvLayer(weight, np.zeros(0), stride, (draw(side), draw(side)))
         else:
             layer = OrPoolLayer((draw(st.integers(1, shape[1])), draw(st.integers(1, shape[2]))))
-        layers.append(_with_thresholds(rng, layer))
+        by_position = kind == "conv" and draw(st.booleans())
+        layers.append(_with_thresholds(rng, layer, layer.output_shape(shape) if by_position else None))
         shape = layers[-1].output_shape(shape)
     layers.append(
         _with_thresholds(rng, DenseLayer(_weights(rng, (draw(st.integers(1, 4)), int(np.prod(shape)))), np.zeros(0)))
@@ -41,10 +42,10 @@ def _weights(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return rng.integers(-4, 5, shape, dtype=np.int32)
 
 
-def _with_thresholds(rng, layer):
+def _with_thresholds(rng, layer, shape=None):
     if isinstance(layer, OrPoolLayer):
         return layer
-    return replace(layer, threshold=rng.integers(-8, 13, len(layer.weight)) / 2)
+    return replace(layer, threshold=rng.integers(-8, 13, shape or len(layer.weight)) / 2)
 
 
 def frames_for(network: ThresholdNetwork, seed: int, count: int = 12) -> np.ndarray:
@@ -73,7 +74,8 @@ def evaluate_plainly(network: ThresholdNetwork, frame: np.ndarray) -> tuple[list
                 for f, row, column in np.ndindex(shape):
                     y, z = row * layer.stride[0], column * layer.stride[1]
                     window = padded[:, y : y + weight.shape[2], z : z + weight.shape[3]]
-                    v[f, row, column] = 2 * (window * weight[f]).sum() - int(2 * threshold[f])
+                    theta = threshold[f] if threshold.ndim == 1 else threshold[f, row, column]
+                    v[f, row, column] = 2 * (window * weight[f]).sum() - int(2 * theta)
             case OrPoolLayer((height, width)):
                 shape = layer.output_shape(x.shape)
                 v = np.zeros(shape, np.int64)

@@ -19,14 +19,15 @@ def potential(layer: ThresholdLayer, x: Tensor) -> Tensor:
     """Return each unit's weighted sum minus its threshold for spikes or currents `x` (frames, ...)."""
     if isinstance(layer, OrPoolLayer):
         return functional.max_pool2d(x, layer.size) - 0.5
-    weight, threshold = (torch.from_numpy(array).to(x.dtype) for array in (layer.weight, layer.threshold))
+    weight = torch.from_numpy(layer.weight).to(x.dtype)
     match layer:
         case DenseLayer():
-            return functional.linear(x.flatten(1), weight) - threshold
+            return functional.linear(x.flatten(1), weight) - torch.from_numpy(layer.threshold).to(x.dtype)
         case ConvLayer():
             (above, below), (left, right) = layer.padding
             padded = functional.pad(x, (left, right, above, below))
-            return functional.conv2d(padded, weight, stride=layer.stride) - threshold[:, None, None]
+            sums = functional.conv2d(padded, weight, stride=layer.stride)
+            return sums - torch.from_numpy(layer.threshold_map).to(x.dtype)
 
 
 def last_hidden_frames(network: ThresholdNetwork, frames: Frames) -> Frames:

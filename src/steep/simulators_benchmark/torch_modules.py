@@ -20,6 +20,19 @@ from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, Threshol
 PACKAGES = {"plain": "torch", "snntorch": "snntorch", "spikingjelly": "spikingjelly", "norse": "norse"}
 
 
+class Shift(nn.Module):
+    """Adds a constant of its own to each unit."""
+
+    def __init__(self, shift: Tensor) -> None:
+        """Keep the constants, (units, ...)."""
+        super().__init__()
+        self.register_buffer("shift", shift)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x` (frames, units, ...) shifted."""
+        return x + self.shift
+
+
 def modules(network: ThresholdNetwork, dtype: torch.dtype = torch.float32) -> list[nn.Module]:
     """Return for each layer what computes sum - theta + 1/2 of every unit, for poolings their spikes."""
     found: list[nn.Module] = []
@@ -40,7 +53,12 @@ def modules(network: ThresholdNetwork, dtype: torch.dtype = torch.float32) -> li
                 module = linear if even else nn.Sequential(nn.ZeroPad2d((left, right, above, below)), linear)
         with torch.no_grad():
             linear.weight.copy_(torch.from_numpy(layer.weight))
-            linear.bias.copy_(torch.from_numpy(0.5 - layer.threshold))
+            bias = torch.from_numpy(0.5 - layer.threshold).to(dtype)
+            if bias.ndim == 1:
+                linear.bias.copy_(bias)
+            else:  # positions of a filter differ
+                linear.bias.zero_()
+                module = nn.Sequential(module, Shift(bias))
         found.append(module.eval())
     return found
 

@@ -76,8 +76,8 @@ class DenseLayer:
 
 @dataclass(frozen=True)
 class ConvLayer:
-    """Convolution: weight int32 (filters, channels, height, width), threshold float64 (filters,), stride (height,
-    width), padding: silent units (above, below) and (left, right)."""
+    """Convolution: weight int32 (filters, channels, height, width), threshold float64 (filters,), or one for each unit
+    (filters, height, width), stride (height, width), padding: silent units (above, below) and (left, right)."""
 
     weight: np.ndarray
     threshold: np.ndarray
@@ -94,10 +94,14 @@ class ConvLayer:
             )
         return (filters, *sides)
 
+    @property
+    def threshold_map(self) -> np.ndarray:
+        """The thresholds as float64 (filters, height, width), or (filters, 1, 1) where a filter's are all the same."""
+        return self.threshold if self.threshold.ndim == 3 else self.threshold[:, None, None]
+
     def unit_thresholds(self, shape: Shape) -> np.ndarray:
         """Return theta of every unit, float64 (units,)."""
-        _, height, width = self.output_shape(shape)
-        return np.repeat(self.threshold, height * width)
+        return np.broadcast_to(self.threshold_map, self.output_shape(shape)).ravel()
 
     def synapse_count(self, shape: Shape) -> int:
         """Return the number of connections from a layer of `shape`, at most: those to padding and with weight zero
@@ -209,10 +213,11 @@ class ThresholdNetwork:
         """Check everything that exactness stands on."""
         if self.input_top > 1 and self.layers and isinstance(self.layers[0], OrPoolLayer):
             raise SteepError("a pooling cannot come first where the input is currents; it pools spikes")
-        for number, layer in enumerate(self.layers, 1):
+        for number, (layer, shape) in enumerate(zip(self.layers, self.shapes[1:], strict=True), 1):
             if isinstance(layer, OrPoolLayer):
                 continue
-            if layer.weight.dtype != np.int32 or layer.threshold.shape != layer.weight.shape[:1]:
+            shapes = [layer.weight.shape[:1], *([shape] if isinstance(layer, ConvLayer) else [])]
+            if layer.weight.dtype != np.int32 or layer.threshold.shape not in shapes:
                 raise SteepError(f"layer {number}: weights must be int32 with one threshold per unit or filter")
             if not np.array_equal(2 * layer.threshold, np.rint(2 * layer.threshold)):
                 raise SteepError(f"layer {number}: a threshold is neither an integer nor a half-integer")
@@ -243,7 +248,8 @@ class ThresholdNetwork:
             if not isinstance(layer, OrPoolLayer) and layer.weight.size:
                 reach = np.abs(layer.weight.reshape(len(layer.weight), -1).astype(np.float64)).sum(1)
                 reach = reach * (self.input_top if number == 0 else 1)
-                bound = max(bound, float((2 * (reach + np.abs(layer.threshold))).max()))
+                height = np.abs(layer.threshold.reshape(len(reach), -1)).max(1)
+                bound = max(bound, float((2 * (reach + height)).max()))
         return bound
 
     @property
