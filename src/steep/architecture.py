@@ -9,6 +9,7 @@ from steep.errors import SteepError
 
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
+BATCH_NORM_EPS = 1e-5  # added to a variance before its root: training and compilation mean the same
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from steep.architecture import Conv, Dense, MaxPool, Shape, layer_shapes, parse_layers, units
+from steep.architecture import BATCH_NORM_EPS, Conv, Dense, MaxPool, Shape, layer_shapes, parse_layers, units
+from steep.errors import SteepError
 from steep.frames import Frames
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -35,6 +36,13 @@ class HiddenLayer(nn.Module):
         self.linear, self.norm, self.activation, self.dropout = linear, norm, activation, nn.Dropout(dropout)
         self.zeros: nn.Module = nn.Identity()
         self.pool: nn.Module = nn.Identity()
+
+    def pad_with(self, value: float) -> None:
+        """Put `value` in the place of the zeros around the input; a dense layer has none."""
+        if value and isinstance(self.linear, nn.Conv2d):
+            high, wide = self.linear.padding
+            around = getattr(self.zeros, "padding", (wide, wide, high, high))
+            self.zeros, self.linear.padding = nn.ConstantPad2d(around, value), (0, 0)
 
     def pre_activation(self, x: Tensor) -> Tensor:
         """Return what enters the activation."""
@@ -76,10 +84,12 @@ class DeepNetwork(nn.Module):
             match layer:
                 case Dense(count):
                     linear = nn.Linear(units(shape), count, bias=not normalize)
-                    block = HiddenLayer(linear, nn.BatchNorm1d(count) if normalize else None, activation, dropped)
+                    norm = nn.BatchNorm1d(count, BATCH_NORM_EPS) if normalize else None
+                    block = HiddenLayer(linear, norm, activation, dropped)
                 case Conv(filters):
                     conv, zeros = convolution(layer, shape, bias=not normalize)
-                    block = HiddenLayer(conv, nn.BatchNorm2d(filters) if normalize else None, activation, dropped)
+                    norm = nn.BatchNorm2d(filters, BATCH_NORM_EPS) if normalize else None
+                    block = HiddenLayer(conv, norm, activation, dropped)
                     block.zeros = zeros
                 case MaxPool(size):
                     block = nn.MaxPool2d(size)
@@ -116,6 +126,14 @@ class DeepNetwork(nn.Module):
     def tensors(self) -> dict[str, np.ndarray]:
         """Return parameters and buffers as arrays, to be saved."""
         return {name: tensor.numpy() for name, tensor in self.state_dict().items()}
+
+    def load(self, tensors: dict[str, np.ndarray]) -> None:
+        """Take over what `tensors` returned; SteepError when it is another network's."""
+        try:
+            self.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
+        except RuntimeError as error:
+            wrong = " ".join(str(error).split("\n")[1:2]).strip()
+            raise SteepError(f"the tensors are not those of the network they should be: {wrong}") from error
 
 
 def convolution(layer: Conv, shape: Shape, bias: bool) -> tuple[nn.Conv2d, nn.Module]:

@@ -290,7 +290,7 @@ def fit_plainly(
 def restore(tensors: dict[str, np.ndarray], spec: dict[str, Any], recipe: dict[str, Any]) -> DeepNetwork:
     """Return a stored original network, with the dropout of `recipe`."""
     network = DeepNetwork(spec, recipe["dropout"], recipe["input_dropout"])
-    network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
+    network.load(tensors)
     return network
 
 

@@ -17,7 +17,7 @@ from steep.sharpening.training import EDGES
 @pytest.mark.parametrize("sharpness", [0.0, 0.5, 0.9, 1.0])
 def test_the_curve_drawn_is_the_activation_trained(sharpness: float, shape: str) -> None:
     module = SharpenedActivation(0.4, 2.5, shape=shape)
-    module.sharpness = sharpness
+    module.sharpness.fill_(sharpness)
     x = np.linspace(-2, 2, 101)
     centre = float(module.centre)
     np.testing.assert_allclose(

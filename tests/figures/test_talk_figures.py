@@ -163,7 +163,7 @@ def test_the_neuron_fires_above_its_threshold_and_keeps_nothing() -> None:
 @pytest.mark.parametrize("sharpness", sigmoid.VALUES)
 def test_the_derivative_drawn_is_the_one_trained_with(shape: str, sharpness: float) -> None:
     module = SharpenedActivation(sigmoid.CENTRE, sigmoid.SLOPE, 2.0, shape)
-    module.sharpness = sharpness
+    module.sharpness.fill_(sharpness)
     x = torch.linspace(-1, 2, 62, dtype=torch.float64, requires_grad=True)  # no point on the ramp's corners
     module(x).sum().backward()
     np.testing.assert_allclose(sigmoid.surrogate(x.detach().numpy(), shape, sharpness, 2.0), x.grad.numpy(), atol=1e-6)

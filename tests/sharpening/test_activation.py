@@ -4,12 +4,15 @@ import math
 
 import pytest
 import torch
+from random_sharpened import random_network, random_specification, with_activations
 
-from steep.networks import DeepNetwork
+from steep.errors import SteepError
+from steep.networks import ACTIVATIONS, DeepNetwork, scaled
 from steep.sharpening.activation import (
     SHAPES,
     SharpenedActivation,
     begin_sharpening,
+    require_steps,
     set_sharpness,
     sharpened_network,
 )
@@ -30,7 +33,7 @@ def spec(activation: str, layers: list[dict]) -> dict:
 
 def at(sharpness: float, **parameters) -> SharpenedActivation:
     module = SharpenedActivation(**parameters)
-    module.sharpness = sharpness
+    module.sharpness.fill_(sharpness)
     return module
 
 
@@ -82,9 +85,10 @@ def test_gradient_of_the_ramp_is_a_box(sharpness: float) -> None:
     torch.testing.assert_close(x.grad, 0.75 * ((X - 0.2).abs() < 2 / 3).double())
 
 
-@pytest.mark.parametrize(
-    ("activation", "shape"), [("sigmoid", "sigmoid"), ("tanh", "sigmoid"), ("bounded_relu", "ramp")]
-)
+EXACT = [("sigmoid", "sigmoid"), ("tanh", "sigmoid"), ("bounded_relu", "ramp")]
+
+
+@pytest.mark.parametrize(("activation", "shape"), EXACT)
 @pytest.mark.parametrize("normalize", [True, False])
 def test_sharpening_a_bounded_network_starts_at_the_network_itself(
     activation: str, shape: str, normalize: bool
@@ -106,6 +110,62 @@ def test_sharpening_a_bounded_network_starts_at_the_network_itself(
         torch.testing.assert_close(network(x), before)
         for a, b, (scale, offset) in zip(activations, network.activations(x), scales, strict=True):
             torch.testing.assert_close(scale * b + offset, a)
+
+
+class Moved(torch.nn.Module):
+    """What a sharpened activation stands for in the original network."""
+
+    def __init__(self, activation: torch.nn.Module, scale: float, offset: float) -> None:
+        super().__init__()
+        self.activation, self.scale, self.offset = activation, scale, offset
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.scale * self.activation(x) + self.offset
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("seed", range(20))
+def test_where_sharpening_begins_only_the_activations_are_others(activation: str, shape: str, seed: int) -> None:
+    """Whatever the activation, the padding, stride, kernel, pooling and normalisation: scales and offsets that move
+    into other layers change no logit."""
+    spec = random_specification(seed, activation)
+    network, frames = random_network(spec, seed)
+    x = scaled(torch.from_numpy(frames), spec["full_scale"]).double()
+    original = with_activations(network, [layer.activation for layer in network.hidden])
+    scales = begin_sharpening(network, x, 2.0, shape)
+    moved = [Moved(layer.activation, *scale) for layer, scale in zip(network.hidden, scales, strict=True)]
+    with torch.no_grad():
+        torch.testing.assert_close(network(x), with_activations(original, moved)(x), rtol=1e-9, atol=1e-9)
+        if (activation, shape) in EXACT:
+            torch.testing.assert_close(network(x), original(x), rtol=1e-9, atol=1e-9)
+
+
+def test_tanh_units_are_padded_with_what_zero_becomes() -> None:
+    """Three padded convolutions, of which the first sees frames; float32, as trained."""
+    torch.manual_seed(0)
+    layers = [{"kind": "conv", "filters": 3, "kernel": [3, 4], "padding": "same"}] * 3
+    network = DeepNetwork(spec("tanh", layers)).eval()
+    x = (torch.rand(20, 1, 6, 6) < 0.5).float()
+    with torch.no_grad():
+        before = network(x)
+        begin_sharpening(network, x, 2.0, "sigmoid")
+        torch.testing.assert_close(network(x), before)
+
+
+def test_a_stored_network_tells_how_sharp_it_is() -> None:
+    network = DeepNetwork(spec("relu", [{"kind": "dense", "units": 8}, {"kind": "dense", "units": 4}]))
+    begin_sharpening(network, torch.ones(30, 1, 6, 6), 2.0, "sigmoid")
+    for sharpness in ((1.0, 0.5), (1.0, 1.0)):
+        set_sharpness(network, sharpness)
+        stored = sharpened_network(network.spec)
+        stored.load(network.tensors())
+        assert [float(layer.activation.sharpness) for layer in stored.hidden] == [*sharpness]
+        if sharpness == (1.0, 1.0):
+            require_steps(stored)
+        else:
+            with pytest.raises(SteepError, match=r"hidden layer 2 has sharpness 0\.5, not 1"):
+                require_steps(stored)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

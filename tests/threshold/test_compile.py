@@ -5,12 +5,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_sharpened import random_network, random_specification
 
+from steep.architecture import BATCH_NORM_EPS
 from steep.errors import SteepError
-from steep.networks import DeepNetwork
-from steep.sharpening.activation import sharpened_network
+from steep.networks import ACTIVATIONS, DeepNetwork, scaled
+from steep.sharpening.activation import begin_sharpening, set_sharpness, sharpened_network
 from steep.simulators import simulator
-from steep.threshold.compile import compile_network, fold, quantize
+from steep.threshold.compile import compile_network, fold, quantize, tensor_shapes
 
 LAYERS = [
     {"kind": "conv", "filters": 3, "kernel": [3, 2]},
@@ -25,7 +27,7 @@ def sharpened(normalize: bool) -> DeepNetwork:
     torch.manual_seed(1)
     network = sharpened_network(SPEC | {"batch_normalization": normalize}).double().eval()
     for name, tensor in network.state_dict().items():
-        if tensor.is_floating_point():
+        if tensor.is_floating_point() and not name.endswith("sharpness"):
             scale = torch.tensor([1e-6, 1e-5, 1e-3, 0.1, 1.0, 4.0, 9.0], dtype=torch.float64)
             value = scale[: len(tensor)] if "running_var" in name else torch.randn(tensor.shape, dtype=torch.float64)
             tensor.copy_(value)
@@ -150,3 +152,101 @@ def test_every_layer_may_have_its_own_bits() -> None:
     assert largest == [3, 15, 255]
     with pytest.raises(SteepError, match="weight_bits has 2 entries for 3 layers with weights"):
         compile_network(network.tensors(), network.spec, [3, 5])
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("seed", range(20))
+def test_compiled_spikes_are_those_of_the_network_of_steps(activation: str, seed: int) -> None:
+    """Weights are such that rounding changes none; whatever the activation, the padding, stride, kernel, pooling and
+    normalisation, every hidden unit fires in the same frames."""
+    spec = random_specification(seed, activation)
+    network, frames = random_network(spec, seed)
+    x = scaled(torch.from_numpy(frames), spec["full_scale"]).double()
+    begin_sharpening(network, x, 2.0, "sigmoid")
+    set_sharpness(network, (1.0,) * len(network.hidden))
+    compiled = compile_network(network.tensors(), spec, 16)
+    spikes = simulator("torch")(compiled, frames)
+    kinds = [layer["kind"] for layer in spec["layers"]]
+    last = [
+        number
+        for number, kind in enumerate(kinds)
+        if any(kind != "maxpool" for kind in kinds[: number + 1]) and kinds[number + 1 : number + 2] != ["maxpool"]
+    ]  # a unit's pooling belongs to it
+    with torch.no_grad():
+        for number, block in enumerate(network.blocks):
+            x = block(x)
+            if number in last:
+                assert np.array_equal(spikes.layers[number], x.flatten(1).numpy() > 0), number
+
+
+def test_a_border_of_tanh_units_is_neither_silent_nor_active() -> None:
+    """By hand: a kernel of three ones over four units that are worth -1 or 1, and 0 outside."""
+    conv = {"kind": "conv", "filters": 1, "kernel": [1, 1]}
+    spec = SPEC | {"input_shape": [1, 1, 4], "activation": "tanh", "batch_normalization": False}
+    spec["layers"] = [conv, conv | {"kernel": [1, 3], "padding": "same"}]
+    network = sharpened_network(spec)
+    with torch.no_grad():
+        network.blocks[0].linear.weight.fill_(1)
+        network.blocks[0].linear.bias.fill_(-0.5)
+        network.blocks[1].linear.weight.fill_(1)
+        network.blocks[1].linear.bias.fill_(-1.25)
+    layer = compile_network(network.tensors(), spec, 2).layers[1]
+    # More than 1.25 of three units; at the border one of them counts as 1/2, so that 0.75 is left.
+    assert layer.weight.tolist() == [[[[1, 1, 1]]]]
+    assert layer.threshold.tolist() == [[[0.5, 1.5, 1.5, 0.5]]]
+    assert layer.unit_thresholds((1, 1, 4)).tolist() == [0.5, 1.5, 1.5, 0.5]
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_a_bias_beside_batch_normalisation_counts(number: int) -> None:
+    """Convolution (block 0) and dense layer (block 2): a bias b is a running mean less by b."""
+    tensors = sharpened(True).tensors()
+    name, mean = f"blocks.{number}.linear.bias", f"blocks.{number}.norm.running_mean"
+    bias = np.random.default_rng(0).normal(size=len(tensors[mean]))
+    moved = tensors | {mean: tensors[mean] - bias}
+    biased = tensors | {name: bias}
+    for a, b in zip(fold(biased, f"blocks.{number}", True), fold(moved, f"blocks.{number}", True), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+    spec = SPEC | {"batch_normalization": True}
+    found, expected, ignored = (compile_network(t, spec, 16).layers[number] for t in (biased, moved, tensors))
+    assert np.array_equal(found.threshold, expected.threshold)
+    assert not np.array_equal(found.threshold, ignored.threshold)
+    # The module that has both says the same.
+    block, x = sharpened(True).blocks[number], torch.rand(9, *((2, 8, 7) if number == 0 else (27,))).double()
+    with torch.no_grad():
+        block.linear.bias = torch.nn.Parameter(torch.from_numpy(bias))
+        weight, threshold = (torch.from_numpy(array) for array in fold(biased, f"blocks.{number}", True))
+        if number == 0:
+            sums = torch.nn.functional.conv2d(x, weight) - threshold[:, None, None]
+            sums = torch.nn.functional.max_pool2d(sums, 2)
+        else:
+            sums = x @ weight.T - threshold
+        torch.testing.assert_close(sums, block.pre_activation(x) - block.activation.centre, rtol=1e-9, atol=1e-9)
+
+
+WRONG = [
+    ({"blocks.0.norm.scale": np.ones(3)}, "tensor blocks.0.norm.scale is unknown"),
+    ({"blocks.1.linear.weight": np.ones((3, 3))}, "tensor blocks.1.linear.weight is unknown"),
+    ({"blocks.0.norm.weight": None}, "tensor blocks.0.norm.weight is missing"),  # affine=False
+    ({"blocks.0.activation.centre": None}, "tensor blocks.0.activation.centre is missing: the network is not sharp"),
+    ({"blocks.0.activation.sharpness": None}, "is missing: the network is not sharpened, or of an earlier version"),
+    ({"blocks.2.activation.sharpness": np.array(0.75)}, "blocks.2.activation.sharpness is 0.75, not 1"),
+    ({"blocks.0.norm.bias": np.ones(1)}, r"has shape \(1,\), its specification says \(3,\)"),  # would be broadcast
+    ({"blocks.2.linear.bias": np.ones(1)}, r"tensor blocks.2.linear.bias has shape \(1,\)"),
+    ({"output.bias": np.full(4, np.nan)}, "tensor output.bias holds what is no number"),
+    ({"blocks.0.norm.running_var": np.full(3, -1.0)}, "tensor blocks.0.norm.running_var holds what is no number or no"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), WRONG, ids=[next(iter(change)) for change, _ in WRONG])
+def test_tensors_that_would_be_misread_are_refused(change: dict, message: str) -> None:
+    tensors = sharpened(True).tensors() | change
+    tensors = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+    with pytest.raises(SteepError, match=message):
+        compile_network(tensors, SPEC | {"batch_normalization": True}, 8)
+
+
+def test_training_and_compilation_mean_the_same_normalisation() -> None:
+    norms = [layer.norm for layer in sharpened(True).hidden]
+    assert [norm.eps for norm in norms] == [BATCH_NORM_EPS] * 2
+    assert set(sharpened(True).tensors()) <= set(tensor_shapes(SPEC | {"batch_normalization": True}))

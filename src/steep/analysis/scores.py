@@ -28,7 +28,7 @@ def float_classes(stages: dict[str, str], frames: Frames) -> dict[str, np.ndarra
 
     from steep.checkpoint import load_network
     from steep.networks import DeepNetwork, as_tensor, logits
-    from steep.sharpening.activation import sharpened_network
+    from steep.sharpening.activation import require_steps, sharpened_network
     from steep.training import keep_memory
 
     keep_memory()
@@ -37,7 +37,9 @@ def float_classes(stages: dict[str, str], frames: Frames) -> dict[str, np.ndarra
     for stage, path in stages.items():
         tensors, spec = load_network(path)
         network = sharpened_network(spec) if stage == "sharpened" else DeepNetwork(spec)
-        network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
+        network.load(tensors)
+        if stage == "sharpened":
+            require_steps(network)
         classes[stage] = logits(network, as_tensor(frames)).argmax(1).numpy()
     return classes
 

@@ -16,7 +16,8 @@ al., 2019). The original activation is replaced by scale * a(x; 0) + offset, who
 weights and the bias of the layer after. How c, k0, scale and offset follow from f is this study's choice:
 
 - sigmoid: c = 0, k0 = 1, scale 1, offset 0. With shape sigmoid, sharpness 0 is the ordinary network itself.
-- tanh: c = 0, k0 = 2, scale 2, offset -1. Likewise, but for the zeros around a padded image.
+- tanh: c = 0, k0 = 2, scale 2, offset -1. Likewise. The zeros around a padded image of such units become 1/2, neither
+  silent nor active: a constant, which compilation moves into the thresholds of the units at the border.
 - bounded ReLU, min(max(x, 0), 1): c = 1/2, k0 = 4, scale 1, offset 0. With shape ramp, sharpness 0 is the ordinary
   network itself.
 - ReLU and leaky ReLU: with m the layer's *ceiling* (a high quantile of its positive activations on training
@@ -31,19 +32,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from steep.errors import SteepError
 from steep.networks import DeepNetwork, HiddenLayer
+from steep.sharpening.starts import STARTS, UNBOUNDED, padding_value
 
 CEILING_QUANTILE = 0.99
 CALIBRATION_FRAMES = 1000
-# Centre, slope, scale, offset of a(x; 0) by original activation, for a ceiling of 1; the first three grow with it.
-STARTS = {
-    "sigmoid": (0.0, 1.0, 1.0, 0.0),
-    "tanh": (0.0, 2.0, 2.0, -1.0),
-    "bounded_relu": (0.5, 4.0, 1.0, 0.0),
-    "relu": (0.5, 4.0, 1.0, 0.0),
-    "leaky_relu": (0.5, 4.0, 1.0, 0.0),
-}
-UNBOUNDED = ("relu", "leaky_relu")
 
 
 class _Sharpened(torch.autograd.Function):
@@ -84,7 +78,7 @@ class SharpenedActivation(nn.Module):
 
     Attributes
     ----------
-    sharpness : 0 (gentle) to 1 (a step).
+    sharpness : float64 scalar (buffer), 0 (gentle) to 1 (a step).
     centre, slope : float32 scalars (buffers), c and k0 of the module docstring in units of the pre-activation.
     widest : slope, in units of k0, that the backward pass does not exceed.
     shape : ``sigmoid`` or ``ramp``.
@@ -96,15 +90,16 @@ class SharpenedActivation(nn.Module):
     ) -> None:
         """Start at sharpness 0."""
         super().__init__()
-        self.sharpness = 0.0
         self.widest, self.shape = widest, shape
+        # In what is stored too: a network whose units are no steps yet is not taken for one whose units are.
+        self.register_buffer("sharpness", torch.zeros((), dtype=torch.float64))
         self.register_buffer("centre", torch.tensor(centre))
         self.register_buffer("slope", torch.tensor(slope))
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the activation at its present sharpness, elementwise."""
-        start = float(self.slope)
-        slope = math.inf if self.sharpness >= 1 else start / (1 - self.sharpness)
+        start, sharpness = float(self.slope), float(self.sharpness)
+        slope = math.inf if sharpness >= 1 else start / (1 - sharpness)
         return _Sharpened.apply(x, self.shape, float(self.centre), slope, self.widest * start)
 
 
@@ -147,6 +142,7 @@ def begin_sharpening(
     """
     network.eval()
     name = network.spec["activation"]
+    pad_with_silence(network)
     scales: list[tuple[float, float]] = []
     scale, offset = 1.0, 0.0
     for block in network.blocks:
@@ -166,15 +162,31 @@ def begin_sharpening(
     return scales
 
 
+def pad_with_silence(network: DeepNetwork) -> None:
+    """Put around the images of hidden units what their original activation's 0 becomes (see `padding_value`); frames
+    keep their zeros."""
+    for block in network.hidden[1:]:
+        block.pad_with(padding_value(network.spec["activation"]))
+
+
 def set_sharpness(network: DeepNetwork, sharpness: tuple[float, ...]) -> None:
     """Set the sharpness of each hidden layer, first layer first."""
     for layer, value in zip(network.hidden, sharpness, strict=True):
-        layer.activation.sharpness = value
+        layer.activation.sharpness.fill_(value)
+
+
+def require_steps(network: DeepNetwork) -> None:
+    """Raise SteepError unless every hidden unit of the network is a step."""
+    for number, layer in enumerate(network.hidden, 1):
+        sharpness = float(layer.activation.sharpness)
+        if sharpness < 1:
+            raise SteepError(f"hidden layer {number} has sharpness {sharpness:g}, not 1; sharpen it to the end")
 
 
 def sharpened_network(spec: dict[str, Any]) -> DeepNetwork:
     """Return a network whose units are steps, to load the tensors of a sharpened network into."""
     network = DeepNetwork(spec)
+    pad_with_silence(network)
     for layer in network.hidden:
         layer.activation = SharpenedActivation()
     set_sharpness(network, (1.0,) * len(network.hidden))

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from steep.frames import Frames
 from steep.networks import as_tensor
-from steep.sharpening.activation import sharpened_network
+from steep.sharpening.activation import require_steps, sharpened_network
 from steep.simulators.torch_threshold import potential
 from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
 
@@ -25,7 +25,8 @@ OFTEN = 0.1  # a unit is called near when it is in more than this part of the fr
 def float_spikes(tensors: dict[str, np.ndarray], spec: dict[str, Any], frames: Frames) -> list[torch.Tensor]:
     """Return the spikes of every hidden layer of the sharpened network with real weights, bool (frames, ...)."""
     network = sharpened_network(spec).eval()
-    network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
+    network.load(tensors)
+    require_steps(network)
     parts = [network.activations(part) for part in as_tensor(frames).split(BATCH)]
     return [torch.cat(layer) > 0.5 for layer in zip(*parts, strict=True)]
 
