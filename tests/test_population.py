@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,6 +54,7 @@ def layer_of(frames: Frames, units: int) -> DeepNetwork:
         **{"input_shape": list(frames.shape), "full_scale": 1, "classes": frames.classes, "activation": "sigmoid"},
         **{"layers": [{"kind": "dense", "units": units}], "batch_normalization": True},
     }
+    torch.manual_seed(0)
     return DeepNetwork(spec)
 
 
@@ -99,6 +101,27 @@ def test_the_start_takes_shared_and_idle_units() -> None:
         idle = ~key.any(axis=0)
         assert np.array_equal(tensors["blocks.0.linear.weight"][idle], before[idle])
         assert (tensors["blocks.0.norm.bias"][idle] == 0).all()
+
+
+@pytest.mark.parametrize("units", [1, 4])
+def test_the_start_takes_a_single_hidden_unit(units: int) -> None:
+    """One weight has no standard deviation; the units of the class that it excites fire with it."""
+    values = np.random.default_rng(2).integers(0, 2, (200, 1, 1, 1)).astype(np.uint8)
+    frames = Frames(values, values.ravel(), 2, full_scale=1)
+    output = np.array([[-3], [3]], np.int32)
+    network = layer_of(frames, units)
+    start_from_output(network, output, population_key(2, units, 1, 0), frames)
+    assert all(np.isfinite(array).all() for array in network.tensors().values())
+    recipe = RECIPE | {"units": units, "active": 1, "epochs": 1, "learning_rate": 1e-3}
+    _, rows = train_population(frames, frames, recipe, 0, None, output)
+    assert np.isfinite(rows[-1]["train_loss"])
+    assert rows[-1]["validation_accuracy"] == (100 if units > 1 else pytest.approx(50, abs=10))
+
+
+def test_one_frame_is_too_few_for_batch_normalisation(bars: Frames) -> None:
+    one = Frames(bars.values[:1].reshape(1, 1, 1, 36), bars.labels[:1], 2, full_scale=1)
+    with pytest.raises(SteepError, match="batch normalisation needs 2 training frames or more, there is 1"):
+        train_population(one, one, RECIPE, 0, None, np.ones((2, 36), np.int32))
 
 
 def test_training_from_the_output_layer_keeps_what_it_knows() -> None:

@@ -51,6 +51,12 @@ def test_a_batch_larger_than_the_data_is_refused(bars: Frames) -> None:
         train_original(SPEC, RECIPE | {"batch_size": 999}, bars, bars, 0)
 
 
+def test_a_batch_of_one_frame_is_refused_where_it_is_normalised(bars: Frames) -> None:
+    with pytest.raises(SteepError, match="batch_size is 1, which has no variance for batch normalisation"):
+        train_original(SPEC | {"batch_normalization": True}, RECIPE | {"batch_size": 1}, bars, bars, 0)
+    train_original(SPEC, RECIPE | {"batch_size": 1, "epochs": 1}, bars.first(9), bars, 0)
+
+
 def test_the_learning_rate_rises_and_falls() -> None:
     assert [learning_rate(progress) for progress in (0, 0.5, 1)] == [1, pytest.approx(0.5), 0]
     assert [learning_rate(progress, 0.2) for progress in (0, 0.1, 0.2, 0.6, 1)] == [0, 0.5, 1, pytest.approx(0.5), 0]

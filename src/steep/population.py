@@ -51,6 +51,12 @@ def population_key(classes: int, units: int, active: int, seed: int) -> np.ndarr
     return key
 
 
+def size_of(weight: torch.Tensor) -> torch.Tensor:
+    """Return how large weights are along the last axis, which stays: their standard deviation; one alone has none, and
+    its magnitude stands in."""
+    return weight.abs() if weight.shape[-1] == 1 else weight.std(dim=-1, keepdim=True)
+
+
 @torch.no_grad()
 def start_from_output(network: DeepNetwork, output: np.ndarray, key: np.ndarray, train: Frames) -> None:
     """Make the units of a class a thermometer of the class's potential.
@@ -73,8 +79,8 @@ def start_from_output(network: DeepNetwork, output: np.ndarray, key: np.ndarray,
     used = key.any(axis=0)
     part = torch.from_numpy(key[:, used].T / key[:, used].sum(axis=0)[:, None])
     weight = (part @ torch.from_numpy(output - output.mean(axis=0))).float()
-    spread = weight.std(dim=1, keepdim=True).clamp_min(torch.finfo().tiny)
-    layer.linear.weight[used] = weight / spread * layer.linear.weight.std()
+    own = size_of(weight).clamp_min(torch.finfo().tiny)
+    layer.linear.weight[used] = weight / own * size_of(layer.linear.weight.flatten())
     estimate_statistics(network, x)
     network.eval()
 

@@ -95,6 +95,8 @@ def estimate_statistics(network: DeepNetwork, x: Tensor) -> None:
     changes: with its statistics a network may lose several points on whole frames, now and then nearly all.
     """
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
+    if norms and len(x) < 2:
+        raise SteepError(f"batch normalisation needs 2 training frames or more, there is {len(x)}; set fewer aside")
     network.eval()
     for norm in norms:
         norm.reset_running_stats()
@@ -163,6 +165,8 @@ def fit(
     batches = len(x) // size  # what is left over of an epoch is dropped; the next epoch shuffles anew
     if batches == 0:
         raise SteepError(f"batch_size is {size}, but there are only {len(x)} training frames; write a smaller number")
+    if size < 2 and network.spec["batch_normalization"]:
+        raise SteepError(f"batch_size is {size}, which has no variance for batch normalisation; write 2 or more")
     optimizer = OPTIMIZERS[recipe["optimizer"]](network.parameters(), rate, recipe.get("weight_decay", 0.0))
     network.train()
     done = checkpoint.restore(network, optimizer, shuffle) if checkpoint else 0
