@@ -231,7 +231,7 @@ def attempt(target: Target, rng: random.Random, path: Path) -> str:
     """Break a file and read it; return ``read`` or ``refused``. What else the reader raises goes on up."""
     data, breaking, reader = target
     path.write_bytes(breaking(rng, data))
-    signal.signal(signal.SIGALRM, ring)
+    before = signal.signal(signal.SIGALRM, ring)
     signal.alarm(LIMIT_S)
     try:
         reader(path)
@@ -240,6 +240,7 @@ def attempt(target: Target, rng: random.Random, path: Path) -> str:
         return "refused"
     finally:
         signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
     return "read"
 
 

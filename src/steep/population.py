@@ -19,6 +19,7 @@ from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import DeepNetwork, as_tensor
 from steep.resume import Checkpoint, training_key
+from steep.settings import torch_settings
 from steep.sharpening.activation import CALIBRATION_FRAMES, begin_sharpening, set_sharpness
 from steep.sharpening.schedules import Moment, sharpness_at
 from steep.training import ESTIMATION_FRAMES, History, estimate_statistics, fit, prepare_torch
@@ -96,6 +97,7 @@ def start_from_output(network: DeepNetwork, output: np.ndarray, key: np.ndarray,
     layer.norm.bias.copy_(torch.from_numpy(np.where(used, -np.array(thresholds), 0.0)))
 
 
+@torch_settings()
 def train_population(
     train: Frames,
     validation: Frames,

@@ -19,6 +19,7 @@ from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import DeepNetwork, as_tensor, logits, scaled
 from steep.resume import Checkpoint, training_key
+from steep.settings import torch_settings
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ def keep_memory() -> None:
 
 def prepare_torch(seed: int, stage: int) -> torch.Generator:
     """Make torch repeatable for a seed and a stage of the study: one compute thread (other thread counts give other
-    bits), seeded, deterministic kernels only.
+    bits), seeded, deterministic kernels only. It stays so; see `steep.settings` for going back.
 
     Returns
     -------
@@ -240,6 +241,7 @@ class History:
         self.before = int(self.rows[-1]["epoch"])
 
 
+@torch_settings()
 def train_original(
     spec: dict[str, Any],
     recipe: dict[str, Any],
@@ -298,6 +300,7 @@ def restore(tensors: dict[str, np.ndarray], spec: dict[str, Any], recipe: dict[s
     return network
 
 
+@torch_settings()
 def continue_original(
     tensors: dict[str, np.ndarray],
     spec: dict[str, Any],

@@ -24,15 +24,13 @@ def accuracy_row(stage: str, backend: str, readout: str, correct: int, frames: i
 def float_classes(stages: dict[str, str], frames: Frames) -> dict[str, np.ndarray]:
     """Return the class that each floating-point network gives each frame, int64 (frames,), by stage; `stages` maps a
     stage to its network's file."""
-    import torch
-
     from steep.checkpoint import load_network
     from steep.networks import DeepNetwork, as_tensor, logits
+    from steep.settings import torch_settings
     from steep.sharpening.activation import require_steps, sharpened_network
     from steep.training import keep_memory
 
     keep_memory()
-    torch.set_num_threads(1)
     classes = {}
     for stage, path in stages.items():
         tensors, spec = load_network(path)
@@ -40,7 +38,8 @@ def float_classes(stages: dict[str, str], frames: Frames) -> dict[str, np.ndarra
         network.load(tensors)
         if stage == "sharpened":
             require_steps(network)
-        classes[stage] = logits(network, as_tensor(frames)).argmax(1).numpy()
+        with torch_settings():
+            classes[stage] = logits(network, as_tensor(frames)).argmax(1).numpy()
     return classes
 
 

@@ -14,6 +14,7 @@ from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import DeepNetwork, as_tensor
 from steep.resume import Checkpoint, training_key
+from steep.settings import torch_settings
 from steep.sharpening.activation import CALIBRATION_FRAMES, CEILING_QUANTILE, begin_sharpening, set_sharpness
 from steep.sharpening.schedules import Moment, sharpness_at
 from steep.training import AFTERWARDS, History, classification, fit, prepare_torch, restore
@@ -85,6 +86,7 @@ def distillation(teacher: DeepNetwork, weight: float, temperature: float) -> Cal
     return objective
 
 
+@torch_settings()
 def sharpen(
     tensors: dict[str, np.ndarray],
     spec: dict[str, Any],

@@ -29,6 +29,7 @@ from brian2 import (
     start_scope,
 )
 
+from steep.simulators.brian2_settings import brian2_settings
 from steep.spikes import PackedLayers, Spikes, kept_layers
 from steep.threshold.network import ThresholdNetwork
 
@@ -59,6 +60,7 @@ def inputs(network: ThresholdNetwork, frames: np.ndarray) -> SpikeGeneratorGroup
     return group
 
 
+@brian2_settings()
 def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int] | None = None) -> Spikes:
     """Run the network on frames uint8 (frames, channels, height, width) of spikes or currents.
 
@@ -66,7 +68,7 @@ def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int
     """
     start_scope()
     prefs.codegen.target = "numpy"
-    prefs.core.default_float_dtype = np.float64  # sums up to 2^53 are exact; Brian2's preferences outlive a simulation
+    prefs.core.default_float_dtype = np.float64  # sums up to 2^53 are exact
     defaultclock.dt = STEP
     count = len(frames)
     source, arrival = (

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from steep.frames import Frames
+from steep.settings import torch_settings
 from steep.spikes import PackedLayers, Spikes, kept_layers
 from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork
 
@@ -37,13 +38,13 @@ def last_hidden_frames(network: ThresholdNetwork, frames: Frames) -> Frames:
     return Frames(spikes.reshape(len(spikes), 1, 1, -1), frames.labels, frames.classes, full_scale=1)
 
 
+@torch_settings()
 def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int] | None = None) -> Spikes:
     """Run the network on frames uint8 (frames, channels, height, width) of spikes or currents.
 
     The dtype is one in which every sum is exact (`ThresholdNetwork.float_dtype`), so the order of summation does not
     matter. `keep` numbers the layers whose spikes are returned, from 1; all of them unless told.
     """
-    torch.set_num_threads(1)
     dtype = torch.float32 if network.float_dtype is np.float32 else torch.float64
     depth = len(network.layers)
     batch_size = min(BATCH, max(1, UNITS // max(network.sizes)))

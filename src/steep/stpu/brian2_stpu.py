@@ -25,6 +25,7 @@ from brian2 import (
     start_scope,
 )
 
+from steep.simulators.brian2_settings import brian2_settings
 from steep.stpu.network import Recording, Stimulus, StpuNetwork
 
 STEP = 1 * ms
@@ -70,6 +71,7 @@ CYTHON_SEND = """cdef double send(int now, int count, int cells_in_all):
 Travel = Literal["buffer", "delays", "rows"]
 
 
+@brian2_settings()
 def simulate(
     network: StpuNetwork,
     stimulus: Stimulus,

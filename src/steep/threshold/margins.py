@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from steep.frames import Frames
 from steep.networks import as_tensor
+from steep.settings import torch_settings
 from steep.sharpening.activation import require_steps, sharpened_network
 from steep.simulators.torch_threshold import potential
 from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
@@ -31,6 +32,7 @@ def float_spikes(tensors: dict[str, np.ndarray], spec: dict[str, Any], frames: F
     return [torch.cat(layer) > 0.5 for layer in zip(*parts, strict=True)]
 
 
+@torch_settings()
 def margin_rows(
     network: ThresholdNetwork, tensors: dict[str, np.ndarray], spec: dict[str, Any], frames: Frames
 ) -> list[dict[str, object]]:
@@ -41,7 +43,6 @@ def margin_rows(
     earlier layers included; after its pooling where one follows), ``units_near`` (units near in more than a tenth of
     the frames), ``units_silent`` and ``units_always`` (never and always firing).
     """
-    torch.set_num_threads(1)
     real = float_spikes(tensors, spec, frames)
     rows: list[dict[str, object]] = []
     x = torch.from_numpy(frames.values).double()

@@ -213,6 +213,10 @@ class ThresholdNetwork:
         """Check everything that exactness stands on."""
         if self.input_top > 1 and self.layers and isinstance(self.layers[0], OrPoolLayer):
             raise SteepError("a pooling cannot come first where the input is currents; it pools spikes")
+        for number, layer in enumerate(self.layers, 1):
+            axes = {DenseLayer: 2, ConvLayer: 4}.get(type(layer))
+            if axes and layer.weight.ndim != axes:
+                raise SteepError(f"layer {number}: weights have {layer.weight.ndim} axes, not {axes}")
         for number, (layer, shape) in enumerate(zip(self.layers, self.shapes[1:], strict=True), 1):
             if isinstance(layer, OrPoolLayer):
                 continue
@@ -286,5 +290,5 @@ class ThresholdNetwork:
             description = json.loads(arrays["description"].tobytes())
             layers = tuple(_layer(spec, arrays, number) for number, spec in enumerate(description["layers"], 1))
             return cls(tuple(description["input_shape"]), layers, description["input_top"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError, ArithmeticError) as error:
             raise SteepError(f"{path}: not a threshold network of this version; delete it and run again") from error
