@@ -11,7 +11,7 @@ from random_networks import evaluate_plainly, frames_for, threshold_networks
 
 from steep.cli import main
 from steep.errors import SteepError
-from steep.nir_export import DT, FORMS, read_graph, run_graph, to_graph, write_graph
+from steep.nir_export import DT, FORMS, read_graph, run_graph, to_graph, write_graph, written_shapes
 from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
 
 
@@ -24,11 +24,61 @@ def test_a_graph_from_disk_fires_like_the_network(
     path = tmp_path_factory.mktemp("nir") / "network.nir"
     write_graph(path, network, form)
     frames = frames_for(network, seed, 5)
-    found = list(run_graph(read_graph(path), frames).values())
+    graph = nir.read(path)  # with all its checks
+    assert graph.check_types()
+    found = list(run_graph(graph, frames).values())
+    for layer, (shape, written) in enumerate(zip(network.shapes[1:], written_shapes(network)[1:], strict=True)):
+        assert found[layer].shape[1:] == written
+        own = found[layer][(slice(None), *map(slice, shape))]
+        assert found[layer].sum() == own.sum()  # units besides the network's never fire
+        found[layer] = own
     for number, frame in enumerate(frames):
         fired, _ = evaluate_plainly(network, frame)
         for layer, expected in enumerate(fired):
             assert np.array_equal(found[layer][number].ravel(), expected)
+
+
+KERNELS = [
+    ((1, 1, 30), (1, 5), (1, 1), ((0, 0), (0, 0))),  # one row
+    ((1, 1, 30), (1, 4), (1, 1), ((0, 0), (1, 2))),  # one row, padded
+    ((2, 30, 1), (7, 1), (3, 1), ((0, 0), (0, 0))),  # one column
+    ((1, 9, 8), (2, 3), (1, 1), ((0, 0), (0, 0))),  # an odd and an even side
+    ((1, 9, 8), (4, 1), (2, 1), ((1, 2), (0, 0))),
+    ((1, 9, 8), (9, 8), (1, 1), ((0, 0), (0, 0))),
+    ((1, 9, 8), (2, 2), (1, 1), ((0, 1), (1, 0))),
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("shape", "kernel", "stride", "padding"), KERNELS)
+def test_kernels_of_any_shape_pass_the_readers_checks(tmp_path: Path, form, shape, kernel, stride, padding) -> None:
+    """Two such convolutions, a pooling and two dense layers."""
+    rng = np.random.default_rng(3)
+    layers, before = [], shape
+    for filters in (3, 2):
+        weight = rng.integers(-4, 5, (filters, before[0], *kernel), dtype=np.int32)
+        layer = ConvLayer(weight, rng.integers(0, 5, filters) + 0.5, stride, padding)
+        if min(before[1] - kernel[0], before[2] - kernel[1]) < 0 and layers:
+            break
+        layers.append(layer)
+        before = layer.output_shape(before)
+    layers.append(OrPoolLayer((1, 1) if min(before[1:]) < 2 else (2, 2)))
+    for units in (6, 4):
+        inputs = int(np.prod(layers[-1].output_shape(before) if isinstance(layers[-1], OrPoolLayer) else before))
+        layers.append(DenseLayer(rng.integers(-4, 5, (units, inputs), dtype=np.int32), rng.integers(0, 5, units) + 0.5))
+        before = (units,)
+    network = ThresholdNetwork(shape, tuple(layers))
+    write_graph(tmp_path / "network.nir", network, form)
+    graph = nir.read(tmp_path / "network.nir")
+    found = list(run_graph(graph, frames := frames_for(network, 1, 8)).values())
+    for number, frame in enumerate(frames):
+        for layer, expected in enumerate(evaluate_plainly(network, frame)[0]):
+            own = found[layer][(number, *map(slice, network.shapes[layer + 1]))]
+            assert np.array_equal(own.ravel(), expected)
+    written = written_shapes(network)
+    assert written[-1] == network.shapes[-1]
+    odd_and_even = (kernel[0] + kernel[1]) % 2 and padding == ((0, 0), (0, 0)) and stride == (1, 1)
+    assert (written == network.shapes) == (not odd_and_even)  # nothing is added without need
 
 
 @pytest.fixture

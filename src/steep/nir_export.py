@@ -3,9 +3,15 @@
 Two forms of one network. *Exact*: ``Delay`` (one step per layer), ``Linear``, ``Conv2d`` or ``SumPool2d``, and
 ``Threshold``: what the network is. *Portable*: ``Affine``, ``Conv2d`` or ``SumPool2d``, and leaky integrate-and-fire
 neurons, ``LIF`` with tau = dt and one threshold for all, 1/2, with the rest of each unit's threshold as a bias: for
-frameworks that know no more. Integrated with one Euler step per time step, such a neuron forgets everything and its
+frameworks that know no more. (Where units of one filter differ in their thresholds, which a bias cannot say, so do
+those of the LIF neurons.) Integrated with one Euler step per time step, such a neuron forgets everything and its
 membrane is the input of the step. Compiled thresholds lie half-way between integers, so it does not matter whether a
 framework fires at > or at >=.
+
+*Shapes.* A reader that checks shapes infers those of a convolution, and NIR 1.0.8 takes a kernel's height for its width
+as well. Kernels are therefore written square: grown by rows and columns of zeros, with as much padding, which changes
+no sum. Kernels of one odd and one even side leave a row or a column over that way; its units are written too, with
+thresholds out of any sum's reach, and nothing reads them: see `written_shapes`.
 """
 
 from collections.abc import Iterator
@@ -16,50 +22,119 @@ import h5py
 import nir
 import numpy as np
 
-from steep.architecture import Shape
+from steep.architecture import Pair, Shape, units
 from steep.errors import SteepError
 from steep.files import atomic, reading
-from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
+from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork
 
 DT = 1e-4  # seconds, the time step of both forms; snnTorch knows no other
 FORMS = ("exact", "portable")
 
 
+def square(layer: ConvLayer, image: Pair, sides: Pair) -> tuple[int, Pair, Pair]:
+    """Return side and padding (of rows, of columns) of a square kernel that does over an `image` what the layer's does,
+    and the rows and columns it gives: `sides`, or a few more where it must be."""
+    choices = []
+    smallest, uneven = max(layer.weight.shape[2:]), max(abs(before - after) for before, after in layer.padding)
+    for side in range(smallest, smallest + uneven + 2):
+        axes = []
+        for length, (before, _), kernel, wanted, step in zip(
+            image, layer.padding, layer.weight.shape[2:], sides, layer.stride, strict=True
+        ):
+            # NIR pads both sides alike; what that is too much at the first one, zeros of the kernel make up for.
+            paddings = range(before, before + side - kernel + 1)
+            given = [((length + 2 * padding - side) // step + 1, padding) for padding in paddings]
+            axes.append([pair for pair in given if pair[0] >= wanted])
+        if all(axes):
+            (rows, high), (columns, wide) = (min(pairs) for pairs in axes)
+            choices.append((rows + columns, side, (high, wide), (rows, columns)))
+    _, side, padding, found = min(choices)
+    return side, padding, found
+
+
+def written_shapes(network: ThresholdNetwork) -> list[Shape]:
+    """Return the shapes of the input and of every layer as they are written: those of the network, or with some rows
+    below and columns to the right more, of units that never fire (see the module)."""
+    shapes = [network.input_shape]
+    for layer, after in zip(network.layers, network.shapes[1:], strict=True):
+        if isinstance(layer, ConvLayer):
+            shapes.append((after[0], *square(layer, shapes[-1][1:], after[1:])[2]))
+        else:
+            shapes.append(layer.output_shape(shapes[-1]) if isinstance(layer, OrPoolLayer) else after)
+    return shapes
+
+
+def _thresholds(layer: ThresholdLayer, before: Shape, after: Shape, written: Shape, top: int) -> np.ndarray:
+    """Return the thresholds of all units as they are written; no input up to `top` makes the units fire that the
+    network does not have."""
+    theta = layer.unit_thresholds(before).reshape(after)
+    if written == after:
+        return theta
+    if isinstance(layer, OrPoolLayer):
+        reach = np.full(after[0], units(layer.size))
+    else:
+        reach = top * np.abs(layer.weight.reshape(len(layer.weight), -1).astype(np.float64)).sum(1)
+    grown = np.broadcast_to(reach[:, None, None] + 0.5, written).copy()
+    grown[:, : after[1], : after[2]] = theta
+    return grown
+
+
 def to_graph(network: ThresholdNetwork, form: str) -> nir.NIRGraph:
     """Return the network as a graph, a chain from ``input`` to ``output``; `form` is ``exact`` or ``portable``."""
     nodes: dict[str, nir.NIRNode] = {"input": nir.Input({"input": np.array(network.input_shape)})}
-    for number, (layer, (before, after)) in enumerate(zip(network.layers, pairwise(network.shapes), strict=True), 1):
+    shapes = written_shapes(network)
+    for number, layer in enumerate(network.layers, 1):
+        before, after = network.shapes[number - 1 : number + 1]
+        seen, written = shapes[number - 1 : number + 1]
         if form == "exact":
-            nodes[f"delay{number}"] = nir.Delay(np.full(before, DT))
-        if isinstance(layer, DenseLayer) and len(before) > 1:
-            nodes[f"flatten{number}"] = nir.Flatten({"input": np.array(before)}, start_dim=0, end_dim=-1)
-        theta, ones = layer.unit_thresholds(before).reshape(after), np.ones(after)
+            nodes[f"delay{number}"] = nir.Delay(np.full(seen, DT))
+        if isinstance(layer, DenseLayer) and len(seen) > 1:
+            nodes[f"flatten{number}"] = nir.Flatten({"input": np.array(seen)}, start_dim=0, end_dim=-1)
+        theta, ones = (
+            _thresholds(layer, before, after, written, network.input_top if number == 1 else 1),
+            np.ones(written),
+        )
         if form == "exact":
-            nodes[f"weights{number}"] = _weights(layer, before)
+            nodes[f"weights{number}"] = _weights(layer, before, seen, after)
             nodes[f"neurons{number}"] = nir.Threshold(theta)
         else:
-            nodes[f"weights{number}"] = _weights(layer, before, biased=True)
-            half = {"v_leak": 0 * ones, "v_threshold": 0.5 * ones, "v_reset": 0 * ones}
-            nodes[f"neurons{number}"] = nir.LIF(tau=DT * ones, r=ones, **half)
+            # One threshold of each filter becomes its bias; most often there is but one.
+            own = theta if theta.ndim == 1 else theta[:, after[1] // 2, after[2] // 2]
+            level = 0.5 * ones + theta - own.reshape(-1, *(1,) * (theta.ndim - 1))
+            if isinstance(layer, OrPoolLayer):
+                own, level = None, theta
+            nodes[f"weights{number}"] = _weights(layer, before, seen, after, own)
+            rest = {"v_leak": 0 * ones, "v_threshold": level, "v_reset": 0 * ones}
+            nodes[f"neurons{number}"] = nir.LIF(tau=DT * ones, r=ones, **rest)
     nodes["output"] = nir.Output({"output": np.array(network.shapes[-1])})
-    names = list(nodes)
-    # The shapes fit by construction; NIR 1.0.8 infers those of convolutions for square kernels only.
-    return nir.NIRGraph(nodes, list(pairwise(names)), type_check=False)
+    return nir.NIRGraph(nodes, list(pairwise(nodes)))
 
 
-def _weights(layer: DenseLayer | ConvLayer | OrPoolLayer, before: Shape, biased: bool = False) -> nir.NIRNode:
-    """Return the node of a layer's connections, in float64; with a bias of 1/2 - theta if `biased`."""
+def _weights(
+    layer: ThresholdLayer, before: Shape, seen: Shape, after: Shape, theta: np.ndarray | None = None
+) -> nir.NIRNode:
+    """Return the node of a layer's connections, in float64.
+
+    Parameters
+    ----------
+    layer, before, after : a layer of the network, and the shapes of its input and output.
+    seen : the input's shape as it is written.
+    theta : a threshold for each unit or filter; 1/2 minus it becomes the node's bias.
+
+    """
     if isinstance(layer, OrPoolLayer):
         return nir.SumPool2d(kernel_size=np.array(layer.size), stride=np.array(layer.size), padding=np.array([0, 0]))
     weight = layer.weight.astype(np.float64)
-    bias = 0.5 - layer.threshold if biased else np.zeros(len(weight))
+    bias = np.zeros(len(weight)) if theta is None else 0.5 - theta
     if isinstance(layer, DenseLayer):
-        return nir.Affine(weight, bias) if biased else nir.Linear(weight)
-    # NIR pads both sides alike; rows and columns of zero weights bring the kernel back to where it was.
-    grown = [(max(b - a, 0), max(a - b, 0)) for a, b in layer.padding]
+        around = [(0, more - less) for less, more in zip(before, seen, strict=True)]
+        weight = np.pad(weight.reshape(-1, *before), ((0, 0), *around)).reshape(len(weight), -1)
+        return nir.Linear(weight) if theta is None else nir.Affine(weight, bias)
+    side, padding, _ = square(layer, seen[1:], after[1:])
+    first = [zeros - own for zeros, (own, _) in zip(padding, layer.padding, strict=True)]
+    grown = [(zeros, side - kernel - zeros) for zeros, kernel in zip(first, weight.shape[2:], strict=True)]
     weight = np.pad(weight, ((0, 0), (0, 0), *grown))
-    padding = max(layer.padding[0]), max(layer.padding[1])
-    return nir.Conv2d(before[1:], weight, stride=layer.stride, padding=padding, dilation=1, groups=1, bias=bias)
+    return nir.Conv2d(seen[1:], weight, stride=layer.stride, padding=padding, dilation=1, groups=1, bias=bias)
 
 
 def write_graph(path: Path | str, network: ThresholdNetwork, form: str) -> None:
@@ -86,7 +161,7 @@ def read_graph(path: Path | str) -> nir.NIRGraph:
     # h5py raises what the HDF5 library and the reader's constructors happen to say about a damaged file.
     with reading(path, "not a whole NIR file; export it again", (Exception,)):
         _walk(path)
-        return nir.read(path, type_check=False)
+        return nir.read(path)
 
 
 def chain(graph: nir.NIRGraph) -> Iterator[tuple[str, nir.NIRNode]]:
