@@ -14,6 +14,7 @@ from jsonschema.exceptions import ValidationError
 
 from steep.architecture import layer_shapes, parse_layers
 from steep.datasets import SOURCES
+from steep.datasets.sizes import split_sizes
 from steep.encodings import CURRENTS
 from steep.errors import SteepError
 from steep.strict import parse_json, parse_yaml
@@ -231,6 +232,17 @@ def _references(config: dict[str, Any]) -> list[str]:
     for name, encoding in config["encodings"].items():
         if encoding["kind"] == "contours" and encoding["low"] > encoding["high"]:
             messages.append(f"encodings.{name}.low: {encoding['low']} is above high, {encoding['high']}; write less")
+    for name, dataset in config["datasets"].items():
+        try:
+            split_sizes(dataset["source"], dataset["validation"])
+        except SteepError as error:
+            messages.append(f"datasets.{name}.validation: {error}")
+    studies = config.get("stpu", {}).get("studies", {})
+    rise, decay = studies["responses"]["difference"] if studies else (1, 2)
+    if rise >= decay:
+        messages.append(
+            f"stpu.studies.responses.difference: the rise, {rise}, is not below the decay, {decay}; write it first"
+        )
     named = [
         ("stpu.studies.experiments", name) for name in config.get("stpu", {}).get("studies", {}).get("experiments", [])
     ]
@@ -251,6 +263,7 @@ def _fit(config: dict[str, Any], experiment: str, entry: dict[str, Any]) -> list
         layer_shapes(source.shape, parse_layers(layers), source.classes)
     except SteepError as error:
         messages.append(f"networks.{entry['network']}.layers: {error}")
+    messages += _enough_frames(config, experiment, entry)
     try:
         bits_by_layer({"layers": layers}, recipe["deployment"]["weight_bits"])
     except SteepError as error:
@@ -277,6 +290,37 @@ def _fit(config: dict[str, Any], experiment: str, entry: dict[str, Any]) -> list
                 f"recipes.{entry['recipe']}.population.active: {recipe['population']['active']} of "
                 f"{recipe['population']['units']} units; write at most as many as there are"
             )
+    return messages
+
+
+def _enough_frames(config: dict[str, Any], experiment: str, entry: dict[str, Any]) -> list[str]:
+    """Return a message for everything that wants more frames, or larger ones, than the experiment's data set has."""
+    dataset, recipe = config["datasets"][entry["dataset"]], config["recipes"][entry["recipe"]]
+    try:
+        sizes = split_sizes(dataset["source"], dataset["validation"])
+    except SteepError:
+        return []  # told where the data set stands
+    messages = []
+    used = ["original", "sharpening", *(["population"] if "spikes" in entry.get("readouts", []) else [])]
+    side = max(SOURCES[dataset["source"]].shape[1:])
+    for part in (part for part in used if part in recipe):
+        size, shift = recipe[part]["batch_size"], recipe[part].get("augmentation", {}).get("shift", 0)
+        if size > sizes["train"]:
+            messages.append(
+                f"recipes.{entry['recipe']}.{part}.batch_size: {size}, but experiment {experiment} has only "
+                f"{sizes['train']} training frames; write a smaller number"
+            )
+        if shift >= side:
+            messages.append(
+                f"recipes.{entry['recipe']}.{part}.augmentation.shift: {shift} pixels move all of experiment "
+                f"{experiment}'s frames out; write less than {side}"
+            )
+    parts, evaluation = config.get("parts", 1), config.get("evaluation", "test")
+    if parts > sizes[evaluation]:
+        messages.append(
+            f"parts: {parts}, but experiment {experiment} has only {sizes[evaluation]} {evaluation} frames; write at "
+            "most as many"
+        )
     return messages
 
 

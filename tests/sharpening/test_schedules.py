@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steep.sharpening.schedules import SCHEDULES, Moment, sharpness_at
+from steep.sharpening.schedules import SCHEDULES, Moment, bottom_up, sharpness_at
 
 EPOCHS = 10
 
@@ -57,3 +57,9 @@ def test_adaptive_waits_while_the_loss_is_high_and_hurries_at_the_end() -> None:
     high = [1.0, 1.6, 1.6, 1.6, 9, 9, 9, 9, 9, 9]
     waiting = [at(epoch / 10, 1, schedule, high)[0] for epoch in range(9)]
     assert waiting == pytest.approx([0, 0.25, 0.5, 0.5, 0.5, 0.5, 0.5, 0.75, 1])
+
+
+def test_bottom_up_ends_in_steps_whatever_the_number_of_layers() -> None:
+    """1 / (1 / 93) is less than 93."""
+    for layers in range(1, 400):
+        assert bottom_up(Moment(1.0), layers, 1.0) == (1.0,) * layers

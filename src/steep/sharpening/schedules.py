@@ -31,6 +31,8 @@ def uniform(moment: Moment, layers: int, full_at: float) -> tuple[float, ...]:
 def bottom_up(moment: Moment, layers: int, full_at: float) -> tuple[float, ...]:
     """One layer after the other, first layer first, each in an equal part of the time until `full_at`; the layers above
     learn from what are spikes already."""
+    if moment.progress >= full_at:
+        return (1.0,) * layers  # which the parts, rounded, may miss
     share = full_at / layers
     return tuple(min(1.0, max(0.0, moment.progress / share - number)) for number in range(layers))
 
