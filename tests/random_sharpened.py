@@ -19,6 +19,8 @@ def random_layers(rng: random.Random) -> list[dict[str, Any]]:
     layers: list[dict[str, Any]] = []
     for _ in range(rng.randint(0, 4)):
         window = [rng.choice((1, 1, 2, 2, 3, 4)) for _ in range(2)]
+        if rng.random() < 0.1:
+            window[rng.randrange(2)] = rng.choice((5, 11, 28, 100))
         if rng.random() < 0.3:
             layers.append({"kind": "maxpool", "size": window})
             continue

@@ -493,7 +493,8 @@ def main(count: int, seed: int) -> int:
                 told = f"{type(error).__name__}: {str(error)[:300]} ({Path(place.filename).name}:{place.lineno})"
                 print(f"seed {number}: {told}", flush=True)
         outcomes[outcome] += 1
-    print(dict(outcomes))
+        if sum(outcomes.values()) in (count, 10, 50) or sum(outcomes.values()) % 100 == 0:
+            print(f"{sum(outcomes.values())} of {count} studies: {dict(outcomes)}", flush=True)
     return int(bool(outcomes["FAILED"]))
 
 
