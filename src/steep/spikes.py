@@ -55,11 +55,14 @@ class Spikes:
     layers : one bool array (frames, units) per layer, output layer last.
     potential : float64 (frames, classes)
         Sum of weights minus threshold of each output unit (a multiple of 1/2).
+    fingerprint : of each layer that the simulator worked on, from what it computed with
+        (`steep.threshold.fingerprint`); empty where a simulator gives none.
 
     """
 
     layers: Sequence[np.ndarray]
     potential: np.ndarray
+    fingerprint: tuple[str, ...] = ()
 
     def classes(self) -> np.ndarray:
         """Readout ``potential``: the class of the largest potential, of equals the lowest; int64 (frames,)."""
@@ -75,32 +78,43 @@ class Spikes:
 
     @classmethod
     def joined(cls, parts: Sequence["Spikes"]) -> "Spikes":
-        """Return the spikes of several blocks of frames as those of all frames, in the order given."""
+        """Return the spikes of several blocks of frames as those of all frames, in the order given; SteepError unless
+        they are of one network."""
         packed = [part.packed() for part in parts]
+        if len({(part.fingerprint, layers.units) for part, layers in zip(parts, packed, strict=True)}) != 1:
+            raise SteepError("the parts are spikes of different networks; delete them and run again")
         layers = [
             None if any(piece is None for piece in pieces) else np.concatenate(pieces)
             for pieces in zip(*(layers.packed for layers in packed), strict=True)
         ]
-        return cls(PackedLayers(layers, packed[0].units), np.concatenate([part.potential for part in parts]))
+        potential = np.concatenate([part.potential for part in parts])
+        return cls(PackedLayers(layers, packed[0].units), potential, parts[0].fingerprint)
 
     def save(self, path: Path | str) -> None:
         """Write an NPZ, eight units to the byte."""
         layers = self.packed()
         arrays = {f"layer{number}": layers.packed[number - 1] for number in layers.kept}
-        write_npz(path, {"potential": self.potential, "units": np.array(layers.units), **arrays})
+        fingerprint = np.array(self.fingerprint, np.str_)
+        write_npz(
+            path,
+            {"potential": self.potential, "units": np.array(layers.units), "fingerprint": fingerprint, **arrays},
+        )
 
     @classmethod
     def load(cls, path: Path | str) -> "Spikes":
         """Read what `save` wrote; SteepError when the file is broken."""
-        arrays = read_npz(path, ("potential", "units"))
+        arrays = read_npz(path, ("potential", "units", "fingerprint"))
         try:
             units = [int(count) for count in arrays["units"]]
             layers = PackedLayers([arrays.get(f"layer{number}") for number in range(1, len(units) + 1)], units)
             for number in layers.kept:
                 _check_packed(layers.packed[number - 1], units[number - 1], len(arrays["potential"]))
+            fingerprint = tuple(str(layer) for layer in arrays["fingerprint"])
+            if len(fingerprint) not in (0, len(units)):
+                raise ValueError(f"{len(fingerprint)} fingerprints of {len(units)} layers")
         except (TypeError, ValueError, OverflowError) as error:
             raise SteepError(f"{path}: not spikes of this version; delete it and run again") from error
-        return cls(layers, arrays["potential"])
+        return cls(layers, arrays["potential"], fingerprint)
 
 
 def _check_packed(packed: np.ndarray, units: int, frames: int) -> None:

@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 from random_networks import evaluate_plainly, frames_for, threshold_networks
 
 from steep.simulators import BACKENDS, simulator
+from steep.threshold.fingerprint import fingerprint
 from steep.threshold.network import DenseLayer, ThresholdNetwork
 
 
 def assert_right(backend: str, network: ThresholdNetwork, frames: np.ndarray) -> None:
     spikes = simulator(backend)(network, frames)
+    assert spikes.fingerprint == fingerprint(network), backend
     for number, frame in enumerate(frames):
         fired, potential = evaluate_plainly(network, frame)
         for layer, expected in enumerate(fired):

@@ -83,6 +83,7 @@ def same(one: Spikes, other: Spikes) -> None:
     for a, b in zip(one.layers, other.layers, strict=True):
         assert np.array_equal(a, b)
     assert np.array_equal(one.potential, other.potential)
+    assert one.fingerprint == other.fingerprint
 
 
 def test_sums_that_16_bits_cannot_hold() -> None:

@@ -31,6 +31,7 @@ from brian2 import (
 
 from steep.simulators.brian2_settings import brian2_settings
 from steep.spikes import PackedLayers, Spikes, kept_layers
+from steep.threshold.fingerprint import digest, numbers, synapse_sums
 from steep.threshold.network import ThresholdNetwork
 
 # Brian2's default order delivers spikes before the reset, which then erases what arrived. Here arrivals come last in
@@ -80,14 +81,18 @@ def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int
     depth = len(network.layers)
     kept = kept_layers(depth, keep)
     monitors: dict[int, SpikeMonitor] = {}
+    groups: list[SpikeGeneratorGroup | NeuronGroup] = [source]
+    delivered: list[Synapses] = []
     for number, (synapses, thresholds) in enumerate(network.connections(), 1):
         neurons = NeuronGroup(len(thresholds), **LIF)
         neurons.I = -thresholds
         neurons.v = -thresholds
-        connections = Synapses(source, neurons, "w : 1 (constant)", on_pre=arrival)
-        if len(synapses.weight):
+        groups.append(neurons)
+        if len(synapses.weight):  # of an object that is made and not run Brian2 complains
+            connections = Synapses(source, neurons, "w : 1 (constant)", on_pre=arrival)
             connections.connect(i=synapses.source, j=synapses.target)
             connections.w = synapses.weight
+            delivered.append(connections)
             run.add(connections)
         run.add(neurons)
         if number in kept:
@@ -108,4 +113,22 @@ def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int
         fired[frame[inside], np.asarray(monitor.i)[inside]] = True
         packed[number - 1] = np.packbits(fired, axis=1)
     layers = PackedLayers(packed, network.sizes[1:])
-    return Spikes(layers, np.ascontiguousarray(potentials.v[:, depth : depth + count].T, np.float64))
+    potential = np.ascontiguousarray(potentials.v[:, depth : depth + count].T, np.float64)
+    return Spikes(layers, potential, fingerprint(groups, delivered))
+
+
+def fingerprint(groups: list[SpikeGeneratorGroup | NeuronGroup], delivered: list[Synapses]) -> tuple[str, ...]:
+    """Return the fingerprint of each layer from what Brian2's objects hold: `groups` are the input and the neurons of
+    each layer, `delivered` all synapses."""
+    population = {group.name: number for number, group in enumerate(groups)}
+    sums = [np.zeros(group.N, np.uint64) for group in groups]
+    for connections in delivered:
+        before, after = population[connections.source.name], population[connections.target.name]
+        # What is sent in a step is judged in the next one: no delay in Brian2 is a delay of one step.
+        delay = 1 + np.rint(np.asarray(connections.delay / STEP)).astype(np.int64)
+        for steps in np.flatnonzero(np.bincount(delay)):
+            chosen = slice(None) if steps == delay.min() == delay.max() else np.flatnonzero(delay == steps)
+            p = numbers(before, groups[before].N, steps)
+            own = (np.asarray(array)[chosen] for array in (connections.i, connections.j, connections.w))
+            sums[after] += synapse_sums(groups[after].N, *own, p)
+    return tuple(digest(own, -np.asarray(group.I)) for own, group in zip(sums[1:], groups[1:], strict=True))

@@ -22,6 +22,7 @@ import numpy as np
 from steep.errors import SteepError
 from steep.simulators.brian2_fast.program import program_for
 from steep.spikes import PackedLayers, Spikes, kept_layers
+from steep.threshold.fingerprint import digest, numbers
 from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
 
 log = logging.getLogger("steep")
@@ -83,7 +84,8 @@ def _run(executable: Path, network: ThresholdNetwork, frames: np.ndarray, keep: 
             for number in range(1, depth + 1)
         ]
         potential = np.fromfile(folder / "potential.bin", np.float64).reshape(count, sizes[-1])
-        return Spikes(PackedLayers(packed, sizes[1:]), _from_rows(potential, network.shapes[-1]))
+        layers = PackedLayers(packed, sizes[1:])
+        return Spikes(layers, _from_rows(potential, network.shapes[-1]), _fingerprint(folder, sizes[1:]))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -111,11 +113,20 @@ def _write(folder: Path, network: ThresholdNetwork, frames: np.ndarray, kept: li
         "weights.bin": b"".join(np.ascontiguousarray(weight, np.int32).tobytes() for weight in weights),
         "inputs.bin": np.concatenate([-theta for theta in thresholds]).astype(network.float_dtype).tobytes(),
         "frames.bin": np.pad(flat, ((0, 0), (0, -flat.shape[1] % 8))).tobytes(),
+        "numbers.bin": np.concatenate([numbers(*entry) for entry in enumerate(network.sizes[:-1])]).tobytes(),
         "job.bin": np.array([len(frames), *(n + 1 in kept for n in range(len(network.layers)))], np.int64).tobytes(),
     }
     for name, content in files.items():
         (folder / name).write_bytes(content)
     return [len(frames), *(_checksum(files[name]) for name in ("weights.bin", "inputs.bin", "frames.bin"))]
+
+
+def _fingerprint(folder: Path, sizes: list[int]) -> tuple[str, ...]:
+    """Return the fingerprint of each layer from what the program's delivery made of the numbers, and from the neurons'
+    constant currents, which are minus the thresholds."""
+    told = np.fromfile(folder / "fingerprint.bin", np.uint64)
+    layers = np.split(told, 2 * np.cumsum(sizes)[:-1])
+    return tuple(digest(layer[: len(layer) // 2], -layer[len(layer) // 2 :].view(np.float64)) for layer in layers)
 
 
 def _checksum(content: bytes) -> int:

@@ -143,10 +143,6 @@ template <template <class, class> class Table> struct AnyWidth {
             wide.load(weight, rows_held<int64_t>(largest, top));
         }
     }
-    // Give the weights back as they lie here, in the order of `load`.
-    void unload(int32_t* weight) const {
-        width == 0 ? narrow.unload(weight) : width == 1 ? middle.unload(weight) : wide.unload(weight);
-    }
     template <class Float> void deliver(const Arrivals& arrivals, Float* v) {
         if (arrivals.value)
             width == 1 ? middle.template run<true>(arrivals, v) : wide.template run<true>(arrivals, v);
@@ -167,20 +163,14 @@ template <int SOURCES, int TARGETS> struct Dense {
         Aligned<Sum> sum;
         int held = 0;
 
-        // Call `pair` with the place of every weight in [target][source] and in `rows`.
-        template <class Pair> static void each(Pair pair) {
-            for (size_t target = 0; target < TARGETS; target++)
-                for (size_t source = 0; source < SOURCES; source++)
-                    pair(target * SOURCES + source, (target / BLOCK * SOURCES + source) * BLOCK + target % BLOCK);
-        }
-        void load(const int32_t* weight, int rows_held) {
+        void load(const int32_t* weight, int rows_held) {  // [target][source]
             held = rows_held;
             rows.resize(static_cast<size_t>(BLOCKS) * SOURCES * BLOCK);
             sum.resize(BLOCKS * BLOCK);
-            each([&](size_t given, size_t kept) { rows.data[kept] = static_cast<Weight>(weight[given]); });
-        }
-        void unload(int32_t* weight) const {
-            each([&](size_t given, size_t kept) { weight[given] = static_cast<int32_t>(rows.data[kept]); });
+            for (size_t target = 0; target < TARGETS; target++)
+                for (size_t source = 0; source < SOURCES; source++)
+                    rows.data[(target / BLOCK * SOURCES + source) * BLOCK + target % BLOCK] =
+                        static_cast<Weight>(weight[target * SOURCES + source]);
         }
         template <bool GRADED, class Float> void run(const Arrivals& a, Float* v) {
             for (int from = 0; from < a.count; from += held) {
@@ -196,7 +186,6 @@ template <int SOURCES, int TARGETS> struct Dense {
     };
     AnyWidth<Table> any;
     void load(const int32_t* weight, int top) { any.load(weight, top); }
-    void unload(int32_t* weight) const { any.unload(weight); }
     template <class Float> void deliver(const Arrivals& a, Float* v) { any.deliver(a, v); }
 };
 
@@ -224,24 +213,17 @@ template <int C, int H, int W, int F, int KH, int KW, int SY, int SX, int ABOVE,
         static size_t row_of(int py, int px, int j) {
             return ((static_cast<size_t>(py) * SX + px) * NY + j) * C * RUN;
         }
-        // Call `pair` with the place of every weight in [filter][channel][kernel row][kernel column] and in `rows`.
-        template <class Pair> static void each(Pair pair) {
+        void load(const int32_t* weight, int rows_held) {  // [filter][channel][kernel row][kernel column]
+            held = rows_held;
+            rows.resize(row_of(SY, 0, 0));
+            sum.resize(static_cast<size_t>(HO) * PITCH);
             for (int f = 0; f < F; f++)
                 for (int c = 0; c < C; c++)
                     for (int ky = 0; ky < KH; ky++)
                         for (int kx = 0; kx < KW; kx++)
                             // A source at padded column SX q + px reaches target column q - i by kernel column px + i SX.
-                            pair(((static_cast<size_t>(f) * C + c) * KH + ky) * KW + kx,
-                                 row_of(ky % SY, kx % SX, ky / SY) + c * RUN + (NX - 1 - kx / SX) * F + f);
-        }
-        void load(const int32_t* weight, int rows_held) {
-            held = rows_held;
-            rows.resize(row_of(SY, 0, 0));
-            sum.resize(static_cast<size_t>(HO) * PITCH);
-            each([&](size_t given, size_t kept) { rows.data[kept] = static_cast<Weight>(weight[given]); });
-        }
-        void unload(int32_t* weight) const {
-            each([&](size_t given, size_t kept) { weight[given] = static_cast<int32_t>(rows.data[kept]); });
+                            rows.data[row_of(ky % SY, kx % SX, ky / SY) + c * RUN + (NX - 1 - kx / SX) * F + f] =
+                                static_cast<Weight>(weight[((static_cast<size_t>(f) * C + c) * KH + ky) * KW + kx]);
         }
         // Empty the sums into v.
         template <class Float> void empty(Float* v) {
@@ -295,7 +277,6 @@ template <int C, int H, int W, int F, int KH, int KW, int SY, int SX, int ABOVE,
     };
     AnyWidth<Table> any;
     void load(const int32_t* weight, int top) { any.load(weight, top); }
-    void unload(int32_t* weight) const { any.unload(weight); }
     template <class Float> void deliver(const Arrivals& a, Float* v) { any.deliver(a, v); }
 };
 
@@ -355,17 +336,25 @@ template <class T> std::vector<T> whole_file(const std::string& path, size_t cou
     return values;
 }
 
+// Where the units of a layer, numbered (row, column, channel) here, stand in the network's own order, (channel, row,
+// column).
+inline std::vector<int32_t> order_of(int channels, int pixels) {
+    std::vector<int32_t> order;
+    for (int p = 0; p < pixels; p++)
+        for (int c = 0; c < channels; c++) order.push_back(c * pixels + p);
+    return order;
+}
+
 // A layer's kept spikes: one row of bits per frame, most significant bit first, in the network's own order of units.
 struct Recorder {
     FILE* file = nullptr;
     std::vector<uint8_t> row;
-    std::vector<int32_t> order;  // from (row, column, channel) to (channel, row, column)
+    std::vector<int32_t> order;
 
     void start(const std::string& path, int channels, int pixels) {
         file = opened(path, "wb");
         row.assign(ceil_div(channels * pixels, 8), 0);
-        for (int p = 0; p < pixels; p++)
-            for (int c = 0; c < channels; c++) order.push_back(c * pixels + p);
+        order = order_of(channels, pixels);
     }
     void write(const Arrivals& fired) {
         if (!file) return;
@@ -419,5 +408,34 @@ struct Frames {
         return {sources.data(), nullptr, count};
     }
 };
+
+// -------------------------------------------------------------------------------------------------------- fingerprint
+// Write what arrives at the units of a layer when every source sends its number of 64 bits, modulo 2^64, then the units'
+// constant currents, both in the network's own order. The numbers travel as frames do: the spikes of the sources whose
+// number has bit k bring 2^k times what they bring in a frame; currents take eight bits at a time.
+template <class Layer, class Float>
+void answer(FILE* file, Layer& layer, bool graded, const std::vector<int32_t>& before, const uint64_t* number,
+            const std::vector<int32_t>& after, const Float* current) {
+    const int bits = graded ? 8 : 1;
+    std::vector<int32_t> source;
+    std::vector<uint8_t> value;
+    std::vector<Float> v;
+    std::vector<uint64_t> sum(after.size());
+    for (int shift = 0; shift < 64; shift += bits) {
+        source.clear(), value.clear();
+        for (size_t unit = 0; unit < before.size(); unit++) {
+            const uint8_t part = (number[before[unit]] >> shift) & ((1 << bits) - 1);
+            if (part) source.push_back(static_cast<int32_t>(unit)), value.push_back(part);
+        }
+        v.assign(after.size(), 0);
+        layer.deliver({source.data(), graded ? value.data() : nullptr, static_cast<int>(source.size())}, v.data());
+        for (size_t unit = 0; unit < after.size(); unit++)
+            sum[after[unit]] += static_cast<uint64_t>(static_cast<int64_t>(v[unit])) << shift;
+    }
+    std::vector<double> currents(after.size());
+    for (size_t unit = 0; unit < after.size(); unit++) currents[after[unit]] = current[unit];
+    write_all(file, sum.data(), sum.size() * sizeof(uint64_t));
+    write_all(file, currents.data(), currents.size() * sizeof(double));
+}
 
 }  // namespace steep

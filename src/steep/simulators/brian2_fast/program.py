@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from steep.architecture import Shape
+from steep.architecture import Shape, units
 from steep.errors import SteepError
 from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork
 
@@ -76,7 +76,7 @@ def source_of(network: ThresholdNetwork) -> str:
     ]
     sizes = network.sizes[1:]
     numbers = range(1, len(layers) + 1)
-    spatial = [shape if len(shape) == 3 else (shape[0], 1, 1) for shape in network.shapes[1:]]
+    orders = [(shape[0], units(shape[1:])) for shape in network.shapes]
     tops = [network.input_top, *[1] * (len(layers) - 1)]
     weighted = [(number, np.size(layer.weight)) for number, layer in zip(numbers, network.layers, strict=True)
                 if not isinstance(layer, OrPoolLayer)]  # fmt: skip
@@ -90,6 +90,7 @@ def source_of(network: ThresholdNetwork) -> str:
         neurons=sum(sizes),
         first=", ".join(str(first) for first in accumulate(sizes, initial=0)),
         weights=sum(size for _, size in weighted),
+        sources=sum(network.sizes[:-1]),
         layers="\n".join(f"inline {kind} layer{number};" for number, kind in zip(numbers, layers, strict=True)),
         load="\n    ".join(
             f"layer{number}.load(weights.data() + {offsets[number]}, {tops[number - 1]});"
@@ -97,10 +98,16 @@ def source_of(network: ThresholdNetwork) -> str:
             else f"layer{number}.load();"
             for number in numbers
         ),
-        unload="\n    ".join(f"layer{number}.unload(loaded.data() + {offset});" for number, offset in offsets.items()),
         record="\n    ".join(
-            f'if (job[{number}]) recorders[{number - 1}].start("spikes{number}.bin", {c}, {height * width});'
-            for number, (c, height, width) in zip(numbers, spatial, strict=True)
+            f'if (job[{number}]) recorders[{number - 1}].start("spikes{number}.bin", {channels}, {pixels});'
+            for number, (channels, pixels) in enumerate(orders[1:], 1)
+        ),
+        answer="\n    ".join(
+            f"answer(file, layer{number}, {tops[number - 1]} > 1, order_of({before[0]}, {before[1]}), "
+            f"numbers.data() + {first}, order_of({after[0]}, {after[1]}), I + FIRST[{number - 1}]);"
+            for number, before, after, first in zip(
+                numbers, orders, orders[1:], accumulate(network.sizes[:-1], initial=0), strict=False
+            )
         ),
         deliver="\n    ".join(
             f"layer{number}.deliver(fired[{number - 2}], v + FIRST[{number - 1}]);" for number in numbers[1:]
@@ -137,7 +144,8 @@ constexpr int FIRST[] = {{{first}}};  // first neuron of each layer
 {layers}
 
 inline std::vector<int64_t> job;  // number of frames; for each layer, whether its spikes are kept
-inline Checksum of_weights, of_inputs, of_job;
+inline std::vector<uint64_t> numbers;  // for the fingerprint, of all sources, in the network's own order
+inline Checksum of_weights, of_inputs, of_others;
 inline Frames frames;
 inline std::array<Recorder, DEPTH> recorders;
 inline FILE* potential;
@@ -145,14 +153,10 @@ inline std::array<int32_t, NEURONS> spikes;
 
 // Read the files of the job; the neurons' constant input current I and their v are Brian2's own arrays.
 inline void start() {{
-    job = whole_file<int64_t>("job.bin", 1 + DEPTH, of_job);
-    Checksum of_file;
-    const std::vector<int32_t> weights = whole_file<int32_t>("weights.bin", {weights}, of_file);
+    job = whole_file<int64_t>("job.bin", 1 + DEPTH, of_others);
+    numbers = whole_file<uint64_t>("numbers.bin", {sources}, of_others);
+    const std::vector<int32_t> weights = whole_file<int32_t>("weights.bin", {weights}, of_weights);
     {load}
-    // What is told of the weights is what the tables hold that spikes are delivered from.
-    std::vector<int32_t> loaded({weights});
-    {unload}
-    of_weights.add(loaded.data(), loaded.size() * sizeof(int32_t));
     const std::vector<Float> inputs = whole_file<Float>("inputs.bin", NEURONS, of_inputs);
     for (int i = 0; i < NEURONS; i++) brian::_array_neurons_I[i] = brian::_array_neurons_v[i] = inputs[i];
     frames.start("frames.bin", INPUTS, TOP);
@@ -160,11 +164,20 @@ inline void start() {{
     potential = opened("potential.bin", "wb");
 }}
 
-// Say what was worked on: I is read back from Brian2's array.
+// Say what was worked on, from the tables that spikes are delivered from and from Brian2's array of currents.
+[[gnu::noinline]] inline void report() {{
+    FILE* file = opened("fingerprint.bin", "wb");
+    const Float* I = brian::_array_neurons_I;
+    {answer}
+    if (std::fclose(file)) fail("cannot write results; is the disk full?");
+}}
+
+// Close the files and say how much was read: I is read back from Brian2's array.
 inline void stop() {{
     for (Recorder& recorder : recorders) recorder.stop();
     if (std::fclose(potential)) fail("cannot write results; is the disk full?");
     if (std::fgetc(frames.file) != EOF) fail("frames.bin is longer than the number of frames");
+    report();
     Checksum of_currents;
     of_currents.add(brian::_array_neurons_I, NEURONS * sizeof(Float));
     const uint64_t told[] = {{uint64_t(job[0]), of_weights.value, of_currents.value, frames.checksum.value}};
