@@ -31,6 +31,7 @@ rule compare_backends:
     input:
         unpack(spikes),
         unpack(population),
+        network=simulated_network,
         frames=frames(EVALUATION),
     output:
         scores=SEED / "scores-{readout}.csv",
@@ -53,7 +54,7 @@ rule compare_backends:
         code=code("steep.analysis.scores"),
     shell:
         "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, comparison' python -m steep compare-backends --labels {params.labels:q}"
-        " --readout {wildcards.readout} {params.population:q} --spikes {params.spikes:q} --frames {input.frames:q}"
+        " --readout {wildcards.readout} {params.population:q} --network {input.network:q} --spikes {params.spikes:q} --frames {input.frames:q}"
         " --scores {output.scores:q} --comparison {output.comparison:q} 2>&1 | tee -i {log:q}"
 
 

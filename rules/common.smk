@@ -239,6 +239,11 @@ def spikes(wildcards):
     return {backend: SEED / f"spikes/{backend}{suffix}.npz" for backend in experiment(wildcards)["backends"]}
 
 
+def simulated_network(wildcards):
+    """The network that those spikes are of: the threshold network, or the readout's circuit."""
+    return SEED / ("threshold.npz" if wildcards.readout == "potential" else "readout-{readout}.npz")
+
+
 def kept(wildcards):
     """The layers whose spikes are kept, as JSON, empty for all: those the config names, the output, and the layer that
     readouts hang on. The first simulator keeps all: figures and counts of spikes are made from it."""

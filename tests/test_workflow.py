@@ -80,6 +80,25 @@ def test_backends_were_compared_in_full(study: Path) -> None:
     }
     spikes = table[table["quantity"] == "spikes"].set_index(["experiment", "readout", "backend", "layer"])
     assert spikes["values"].to_dict() == expected
+    # Of every backend every layer's synapses and thresholds, kept or not, are the network's.
+    weights = table[table["quantity"] == "weights and thresholds"].set_index(["experiment", "backend", "readout"])
+    assert weights.loc["small-cnn-digits", "torch", "potential"].set_index("layer")["values"].to_dict() == {
+        **{1: 2 * 2 * 18 * 18 * (11 * 11 + 1), 2: 2 * 2 * 9 * 9 * (4 + 1)},
+        **{3: 2 * 20 * (2 * 9 * 9 + 1), 4: 2 * 10 * (20 + 1)},
+    }
+    layers = {
+        "small-cnn-digits": {"potential": 4, "spikes": 1, "wta": 2},
+        "small-dense-digits-current": {"potential": 2},
+    }
+    assert {
+        (experiment, backend, readout): len(rows)
+        for (experiment, backend, readout), rows in weights.groupby(level=[0, 1, 2])
+    } == {
+        (experiment, backend, readout): count
+        for experiment, backends in (("small-cnn-digits", cnn), ("small-dense-digits-current", dense))
+        for backend in ("torch", *backends)
+        for readout, count in layers[experiment].items()
+    }
     assert table["differing"].sum() == 0
 
 

@@ -1,4 +1,5 @@
-"""Scores of one seed: accuracy per stage and backend, and the comparison of the backends spike for spike."""
+"""Scores of one seed: accuracy per stage and backend, and the comparison of the backends, with the network that all
+should have worked on and spike for spike."""
 
 import numpy as np
 import pandas as pd
@@ -6,6 +7,8 @@ import pandas as pd
 from steep.errors import SteepError
 from steep.frames import Frames
 from steep.spikes import Spikes
+from steep.threshold.fingerprint import fingerprint
+from steep.threshold.network import ThresholdNetwork
 from steep.threshold.readouts import decode, winners
 
 
@@ -70,6 +73,42 @@ def spike_scores(
     return pd.DataFrame(rows)
 
 
+COMPARISON_COLUMNS = ["reference", "backend", "layer", "quantity", "values", "differing"]
+
+
+def compare_networks(spikes: dict[str, Spikes], network: ThresholdNetwork) -> pd.DataFrame:
+    """Hold what every backend says it worked on against the network that all were given, layer by layer.
+
+    Returns
+    -------
+    Rows like those of `compare`: reference ``network``, quantity ``weights and thresholds``, values: the synapses into
+    the layer and its thresholds. A fingerprint does not tell how many of them differ: all count as differing.
+
+    """
+    given, rows = fingerprint(network), []
+    for backend, one in spikes.items():
+        if len(one.fingerprint) != len(given):
+            raise SteepError(
+                f"{backend}: spikes with the fingerprints of {len(one.fingerprint)} layers, the network has "
+                f"{len(given)}; a backend has to give one of each layer that it worked on"
+            )
+        for number, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=False), 1):
+            values = layer.synapse_count(shape) + network.sizes[number]
+            differing = 0 if one.fingerprint[number - 1] == given[number - 1] else values
+            rows.append(("network", backend, number, "weights and thresholds", values, differing))
+    return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
+
+
+def require_network(table: pd.DataFrame, path: object) -> None:
+    """Raise a SteepError that names the first backend and layer that differ in a table made by `compare_networks`;
+    `path` is the network's file."""
+    for row in table[table["differing"] > 0].itertuples():
+        raise SteepError(
+            f"{row.backend}: layer {row.layer} of what it worked on is not layer {row.layer} of {path}: weights, "
+            "connections or thresholds differ; run the simulation again, and report a bug in the backend if that is all"
+        )
+
+
 def compare(spikes: dict[str, Spikes]) -> pd.DataFrame:
     """Compare every backend with the first, layer by layer.
 
@@ -110,7 +149,7 @@ def compare(spikes: dict[str, Spikes]) -> pd.DataFrame:
                     **{"values": values, "differing": differing},
                 }
             )
-    return pd.DataFrame(rows, columns=["reference", "backend", "layer", "quantity", "values", "differing"])
+    return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
 
 
 def require_equal(spikes: dict[str, Spikes], table: pd.DataFrame) -> None:

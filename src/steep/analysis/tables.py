@@ -57,9 +57,10 @@ def backend_table(comparisons: pd.DataFrame) -> pd.DataFrame:
 
 
 BACKENDS_NOTE = (
-    "Every unit of the layers named, for every frame of the evaluation and every seed; layers that are not named were "
-    "not kept for comparison. A difference stops the study, so this table is zeros or is not there. Experiments with a "
-    "single simulator have no row: there is nothing to compare it with."
+    "Every weight and threshold of every layer: a fingerprint of what each simulator computed with is held against the "
+    "network's. Every spike of the layers that were kept for comparison and every potential of the output layer, for "
+    "every frame of the evaluation and every seed: held against the first simulator's; a single simulator has nothing "
+    "to be held against. A difference stops the study, so this table is zeros or is not there."
 )
 
 
@@ -72,7 +73,9 @@ def backend_view(table: pd.DataFrame) -> pd.DataFrame:
             "Backend": table["backend"],
             "against": table["reference"],
             "Layer": table["layer"],
-            "Quantity": table["quantity"].map({"spikes": "spikes (units × frames)", "potential": "output potentials"}),
+            "Quantity": table["quantity"].replace(
+                {"spikes": "spikes (units × frames)", "potential": "output potentials"}
+            ),
             "Seeds": table["seeds"],
             "Compared": [f"{value:,}" for value in table["values"]],
             "Differing": table["differing"],

@@ -25,22 +25,28 @@ def score_network(a: Arguments) -> None:
 
 
 @verb(
-    *("frames", "scores", "comparison"),
+    *("network", "frames", "scores", "comparison"),
     labels=LABELS,
     readout={"choices": ["potential", "spikes", "wta"]},
     spikes=BACKEND_FILES,
     population=FILE | {"required": False, "help": "the trained population code, for readout spikes"},
 )
 def compare_backends(a: Arguments) -> None:
-    """Measure the threshold network on the test frames and hold the backends against each other, spike for spike."""
-    from steep.analysis.scores import compare, require_equal, spike_scores
+    """Measure the threshold network on the test frames; hold the backends against it and each other, spike for
+    spike."""
+    import pandas as pd
+
+    from steep.analysis.scores import compare, compare_networks, require_equal, require_network, spike_scores
     from steep.checkpoint import load_network
     from steep.files import write_text
     from steep.frames import Frames
     from steep.spikes import Spikes
+    from steep.threshold.network import ThresholdNetwork
     from steep.threshold.readouts import key_of
 
     spikes = {backend: Spikes.load(path) for backend, path in a.spikes}
+    networks = compare_networks(spikes, ThresholdNetwork.load(a.network))
+    require_network(networks, a.network)
     table = compare(spikes)
     require_equal(spikes, table)
     key = None
@@ -50,7 +56,9 @@ def compare_backends(a: Arguments) -> None:
         key = key_of(load_network(a.population)[0])
     scores = spike_scores(spikes, Frames.load(a.frames), a.readout, key)
     write_text(a.scores, scores.assign(**a.labels).to_csv(index=False))
-    write_text(a.comparison, table.assign(**a.labels, readout=a.readout).to_csv(index=False))
+    both = pd.concat([part for part in (networks, table) if len(part)], ignore_index=True)
+    write_text(a.comparison, both.assign(**a.labels, readout=a.readout).to_csv(index=False))
+    log.info("%s: weights and thresholds are those of %s", ", ".join(spikes), a.network)
     if len(spikes) > 1:
         counts = table["values"].sum(), table["differing"].sum()
         log.info("%s: %d values compared, %d differ", ", ".join(spikes), *counts)
