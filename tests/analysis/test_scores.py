@@ -1,12 +1,19 @@
 """Scores and comparison: a difference is found, named and stops the study."""
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
-from steep.analysis.scores import compare, require_equal, spike_scores
+from steep.analysis.scores import compare, compare_networks, require_equal, spike_scores
+from steep.cli import main
 from steep.errors import SteepError
+from steep.files import read_npz, write_npz
 from steep.frames import Frames
+from steep.simulators import simulator
 from steep.spikes import Spikes
+from steep.threshold.network import DenseLayer, ThresholdNetwork
 
 
 def spikes(flip: tuple[int, int, int] | None = None, potential: float = 0.0) -> Spikes:
@@ -57,7 +64,80 @@ def test_accuracy_counts_the_largest_potential() -> None:
     assert (row["correct"], row["frames"], row["accuracy"]) == (3, 4, 75.0)
 
 
-def test_spikes_survive_the_disk(tmp_path) -> None:
-    spikes().save(tmp_path / "spikes.npz")
+def test_spikes_survive_the_disk(tmp_path: Path) -> None:
+    whole = Spikes(spikes().layers, spikes().potential, ("0123456789abcdef", "x"))
+    whole.save(tmp_path / "spikes.npz")
     loaded = Spikes.load(tmp_path / "spikes.npz")
     assert compare({"a": spikes(), "b": loaded})["differing"].sum() == 0
+    assert loaded.fingerprint == whole.fingerprint
+    spikes().save(tmp_path / "spikes.npz")
+    assert Spikes.load(tmp_path / "spikes.npz").fingerprint == ()
+
+
+@pytest.mark.parametrize("fingerprint", [None, np.array(["one"]), np.array("two")])
+def test_spikes_of_another_version_are_refused(tmp_path: Path, fingerprint: np.ndarray | None) -> None:
+    path = tmp_path / "spikes.npz"
+    spikes().save(path)
+    arrays = read_npz(path)
+    del arrays["fingerprint"]
+    write_npz(path, arrays | ({} if fingerprint is None else {"fingerprint": fingerprint}))
+    with pytest.raises(SteepError, match=r"of this version|by this version") as refused:
+        Spikes.load(path)
+    assert "delete it and run again" in str(refused.value)
+
+
+def test_parts_of_different_networks_are_not_joined() -> None:
+    one, other = (Spikes(spikes().layers, spikes().potential, (name, "same")) for name in ("one", "other"))
+    assert Spikes.joined([one, one]).fingerprint == one.fingerprint
+    with pytest.raises(SteepError, match="the parts are spikes of different networks"):
+        Spikes.joined([one, other])
+
+
+def test_the_network_of_every_backend_is_held_against_the_file(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """The verb, from files: a hidden weight that is off by one and changes no spike stops it, and so does a simulator
+    that says nothing of what it worked on."""
+    rng = np.random.default_rng(1)
+    layers = tuple(
+        DenseLayer(rng.integers(-3, 4, shape).astype(np.int32), np.full(shape[0], 0.5)) for shape in ((5, 6), (3, 5))
+    )
+    network = ThresholdNetwork((1, 2, 3), layers)
+    weight = layers[0].weight.copy()
+    weight[2, 4] += 1
+    wrong = ThresholdNetwork((1, 2, 3), (DenseLayer(weight, layers[0].threshold), layers[1]))
+    blank = np.zeros((4, 1, 2, 3), np.uint8)
+    network.save(tmp_path / "net.npz")
+    Frames(blank, np.zeros(4, np.uint8), 3, 1).save(tmp_path / "frames.npz")
+    for backend, given in (("torch", network), ("stpu", network), ("wrong", wrong)):
+        simulator("stpu" if backend == "wrong" else backend)(given, blank).save(tmp_path / f"{backend}.npz")
+    silent = Spikes.load(tmp_path / "stpu.npz")
+    Spikes(silent.layers, silent.potential).save(tmp_path / "silent.npz")
+
+    def compared(*backends: str) -> int:
+        files = [f"{name}={tmp_path / name}.npz" for name in backends]
+        options = {"network": "net.npz", "frames": "frames.npz", "scores": "s.csv", "comparison": "c.csv"}
+        named = [word for name, file in options.items() for word in (f"--{name}", str(tmp_path / file))]
+        return main(["compare-backends", "--labels", "{}", "--readout", "potential", *named, "--spikes", *files])
+
+    assert compared("torch", "stpu") == 0
+    table = pd.read_csv(tmp_path / "c.csv")
+    assert list(table.columns) == ["reference", "backend", "layer", "quantity", "values", "differing", "readout"]
+    assert table.iloc[:, :6].values.tolist() == [
+        *(["network", "torch", layer, "weights and thresholds", count, 0] for layer, count in ((1, 35), (2, 18))),
+        *(["network", "stpu", layer, "weights and thresholds", count, 0] for layer, count in ((1, 35), (2, 18))),
+        *(["torch", "stpu", layer, "spikes", 4 * units, 0] for layer, units in ((1, 5), (2, 3))),
+        ["torch", "stpu", 2, "potential", 12, 0],
+    ]
+    assert compare({"torch": Spikes.load(tmp_path / "torch.npz"), "wrong": Spikes.load(tmp_path / "wrong.npz")})[
+        "differing"
+    ].tolist() == [0, 0, 0]
+    capsys.readouterr()
+    (tmp_path / "c.csv").unlink()
+    assert compared("torch", "wrong") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("[compare-backends] error: wrong: layer 1 of what it worked on is not layer 1 of ")
+    assert compared("torch", "silent") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "silent: spikes with the fingerprints of 0 layers, the network has 2" in line
+    assert not (tmp_path / "c.csv").exists()
+    with pytest.raises(SteepError, match="the fingerprints of 2 layers, the network has 1"):
+        compare_networks({"torch": Spikes.load(tmp_path / "torch.npz")}, ThresholdNetwork((1, 2, 3), layers[:1]))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fast_delivery import ARCHITECTURES, conv, delivery_alone, dense, with_weights
 from hypothesis import strategies as st
 from random_networks import evaluate_plainly, frames_for, threshold_networks
 
@@ -17,45 +18,9 @@ from steep.errors import SteepError
 from steep.simulators import brian2, brian2_fast, simulator
 from steep.simulators.brian2_fast import program
 from steep.spikes import Spikes
-from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
+from steep.threshold.network import ThresholdNetwork
 
 pytestmark = pytest.mark.skipif(bool(program.missing_tools()), reason=f"no {program.missing_tools()}")
-
-
-def with_weights(network: ThresholdNetwork, seed: int, largest: int) -> ThresholdNetwork:
-    """Return a network of the same architecture with other weights, and thresholds that sums hit."""
-    rng = np.random.default_rng(seed)
-    layers = []
-    for layer in network.layers:
-        if not isinstance(layer, OrPoolLayer):
-            weight = rng.integers(-largest, largest + 1, layer.weight.shape, dtype=np.int32)
-            layer = replace(layer, weight=weight, threshold=rng.integers(-largest, 2 * largest, len(weight)) / 2)
-        layers.append(layer)
-    return ThresholdNetwork(network.input_shape, tuple(layers), network.input_top)
-
-
-def conv(filters: int, channels: int, kernel: tuple[int, int], stride=(1, 1), padding=((0, 0), (0, 0))) -> ConvLayer:
-    return ConvLayer(np.zeros((filters, channels, *kernel), np.int32), np.zeros(filters), stride, padding)
-
-
-def dense(units: int, inputs: int) -> DenseLayer:
-    return DenseLayer(np.zeros((units, inputs), np.int32), np.zeros(units))
-
-
-ARCHITECTURES = {
-    # Two channels in, strides and padding of every kind, a pooling that cuts off a row and a column, a wide row.
-    "spikes": ThresholdNetwork(
-        (2, 11, 9),
-        (
-            conv(5, 2, (3, 4), (2, 1), ((1, 0), (2, 3))),
-            OrPoolLayer((2, 3)),
-            conv(19, 5, (2, 2), (1, 2), ((0, 1), (1, 1))),
-            dense(140, 19 * 2 * 2),
-            dense(3, 140),
-        ),
-    ),
-    "currents": ThresholdNetwork((3, 6, 5), (conv(4, 3, (5, 5), (1, 1), ((2, 2), (2, 2))), dense(7, 120)), 255),
-}
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -99,51 +64,17 @@ def test_sums_that_16_bits_cannot_hold() -> None:
     assert spikes.layers[1][1].reshape(2, -1).all(1).tolist() == [True, False]
 
 
-HARNESS_OBJECTS = """#pragma once
-#include <cstdint>
-struct Network { static bool _globally_stopped; };
-namespace brian { extern FLOAT *_array_neurons_v, *_array_neurons_I; extern int32_t* _array_neurons__spikespace; }
-"""
-HARNESS_MAIN = """#include "steep_network.cpp"
-bool Network::_globally_stopped = false;
-static FLOAT v[steep::NEURONS], current[steep::NEURONS];
-static int32_t spikes[steep::NEURONS + 1];
-FLOAT *brian::_array_neurons_v = v, *brian::_array_neurons_I = current;
-int32_t* brian::_array_neurons__spikespace = spikes;
-int main() {
-    steep::start();
-    for (int64_t step = 0; !Network::_globally_stopped; step++) {
-        int count = 0;
-        for (int i = 0; i < steep::NEURONS; i++)
-            if (v[i] > 0) spikes[count++] = i;
-        spikes[steep::NEURONS] = count;
-        for (int i = 0; i < steep::NEURONS; i++) v[i] = current[i];
-        steep::advance(step);
-    }
-}
-"""
-
-
 @pytest.mark.parametrize("number", range(10))
 def test_delivery_on_random_architectures(number: int, tmp_path: Path) -> None:
-    """The delivery alone, with a loop of six lines in place of Brian2, which takes far longer to compile."""
     network = draw_network(number)
-    (tmp_path / "steep_network.cpp").write_text(program.source_of(network))
-    (tmp_path / "objects.h").write_text(HARNESS_OBJECTS)
-    (tmp_path / "network.h").write_text("")
-    (tmp_path / "main.cpp").write_text(HARNESS_MAIN)
-    kind = "float" if network.float_dtype is np.float32 else "double"
     # With the processor's own vectors, and as on a processor without any that the source knows.
-    options = ["-march=native"] if number % 2 else []
-    command = [program.compiler(), "-std=c++17", "-O1", "-w", *options, f"-DFLOAT={kind}"]
-    command += [f"-I{tmp_path}", f"-I{program.HERE}", str(tmp_path / "main.cpp"), "-o", str(tmp_path / "simulation")]
-    subprocess.run(command, check=True)
+    executable = delivery_alone(network, tmp_path, ["-march=native"] if number % 2 else [])
     for seed, largest in enumerate((3, 127, 2000)):
         given = with_weights(network, seed, largest)
         if given.float_dtype is not network.float_dtype:
             continue
         frames = frames_for(given, seed, 25)
-        spikes = brian2_fast._run(tmp_path / "simulation", given, frames, None)
+        spikes = brian2_fast._run(executable, given, frames, None)
         for other in ("torch", "stpu", "brian2-reference")[: 2 + (seed == 0)]:
             same(spikes, simulator(other)(given, frames))
 

@@ -17,7 +17,7 @@ from steep.figures.style import save_figure
 from steep.frames import Frames
 from steep.simulators import torch_threshold
 from steep.simulators.brian2_fast.program import missing_tools
-from steep.simulators_benchmark import curves, measure, runner, stream
+from steep.simulators_benchmark import curves, delivered, measure, runner, stream
 from steep.simulators_benchmark.implementations import IMPLEMENTATIONS, PACKAGE, Implementation
 from steep.simulators_benchmark.networks import ACTIVE, expected, random_frames, random_network
 from steep.simulators_benchmark.runner import Bench, measure_all
@@ -108,6 +108,18 @@ def test_other_spikes_and_failures_are_told(tmp_path: Path, monkeypatch: pytest.
     for file in ("one.svg", "two.svg"):
         save_figure(figures.draw(table.reset_index()), tmp_path / file)
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+
+
+def test_a_backend_that_worked_on_another_network_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its spikes are right; only the hidden weights that it says it worked on are not."""
+    found = torch_threshold.simulate(NETWORK, FRAMES[:20])
+    monkeypatch.setattr(
+        torch_threshold, "simulate", lambda *_: Spikes(found.layers, found.potential, ("", *found.fingerprint[1:]))
+    )
+    simulation = delivered.DeliveredSimulation(NETWORK, FRAMES, "steep.simulators.torch_threshold")
+    simulation.run(20)
+    with pytest.raises(SteepError, match="worked on other weights or thresholds"):
+        simulation.recorded()
 
 
 def test_a_row_has_medians_and_the_worst_difference(tmp_path: Path) -> None:

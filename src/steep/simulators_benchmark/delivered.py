@@ -13,6 +13,7 @@ import numpy as np
 
 from steep.errors import SteepError
 from steep.simulators_benchmark.simulation import Job, Recorded
+from steep.threshold.fingerprint import fingerprint
 from steep.threshold.network import ThresholdNetwork
 
 
@@ -39,7 +40,9 @@ class DeliveredSimulation:
         self.found = self.simulate(self.network, self.frames[:count])
 
     def recorded(self) -> Recorded:
-        """Return spikes and potentials."""
+        """Return spikes and potentials; SteepError unless they are of the network that was given."""
+        if self.found.fingerprint != fingerprint(self.network):
+            raise SteepError("worked on other weights or thresholds than it was given")
         return Recorded(tuple(np.asarray(layer, bool) for layer in self.found.layers), self.found.potential)
 
 

@@ -1,0 +1,359 @@
+"""The comparison sees every error inside a backend: +1 in one weight or threshold, and connections that are not the
+network's. Errors are put where a backend builds what it computes with."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from brian2 import Network, NeuronGroup, Synapses
+from fast_delivery import ARCHITECTURES, conv, delivery_alone, dense, with_weights
+from hypothesis import HealthCheck, given, seed, settings
+from random_networks import frames_for, threshold_networks
+
+from steep.analysis.scores import compare, compare_networks, require_network
+from steep.errors import SteepError
+from steep.simulators import brian2_fast, brian2_lif, simulator, stpu, torch_threshold
+from steep.simulators.brian2_fast import program
+from steep.spikes import Spikes
+from steep.stpu.layout import Layout
+from steep.threshold.network import ConvLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork
+from steep.threshold.network import Synapses as Connections
+
+needs_compiler = pytest.mark.skipif(bool(program.missing_tools()), reason=f"no {program.missing_tools()}")
+
+
+def networks(count: int) -> list[ThresholdNetwork]:
+    """Return small random networks of every kind of layer, always the same ones."""
+    drawn: list[ThresholdNetwork] = []
+
+    @seed(7)
+    @settings(max_examples=count, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(threshold_networks())
+    def collect(network: ThresholdNetwork) -> None:
+        drawn.append(network)
+
+    collect()
+    return drawn[:count]
+
+
+def first_difference(backend: str, network: ThresholdNetwork, spikes: Spikes) -> int:
+    """Return the layer that the comparison names, 0 where it finds nothing."""
+    try:
+        require_network(compare_networks({backend: spikes}, network), "threshold.npz")
+    except SteepError as error:
+        return int(re.fullmatch(rf"{backend}: layer (\d+) of what it worked on is not layer \1 of .*", str(error))[1])
+    return 0
+
+
+def seen_by_spikes(network: ThresholdNetwork, frames: np.ndarray, wrong: Spikes) -> bool:
+    right = simulator("torch")(network, frames)
+    return bool(compare({"torch": right, "wrong": wrong})["differing"].any())
+
+
+def acts(layer: ThresholdLayer, place: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether a weight belongs to a synapse at all: at some places of a kernel lies nothing but padding."""
+    weight = np.zeros_like(layer.weight)
+    weight[place] = 1
+    return len(replace(layer, weight=weight).synapses(shape).weight) > 0
+
+
+def choose(network: ThresholdNetwork, rng: np.random.Generator) -> tuple[int, str, tuple[int, ...]]:
+    """Return a layer, from 1, ``weight`` or ``threshold``, and a place there."""
+    while True:
+        number = int(rng.integers(1, len(network.layers) + 1))
+        layer, name = network.layers[number - 1], ("weight", "threshold")[rng.integers(2)]
+        if isinstance(layer, OrPoolLayer):
+            continue
+        place = tuple(int(rng.integers(side)) for side in getattr(layer, name).shape)
+        if name == "threshold" or acts(layer, place, network.shapes[number - 1]):
+            return number, name, place
+
+
+def plus_one(network: ThresholdNetwork, rng: np.random.Generator) -> tuple[int, ThresholdNetwork]:
+    """Return the layer, from 1, of a weight or threshold that is one more, and that network."""
+    number, name, place = choose(network, rng)
+    layer = network.layers[number - 1]
+    values = getattr(layer, name).copy()
+    values[place] += 1
+    changed = replace(layer, weight=values) if name == "weight" else replace(layer, threshold=values)
+    return number, replace(network, layers=(*network.layers[: number - 1], changed, *network.layers[number:]))
+
+
+def wrong_torch(network: ThresholdNetwork, rng: np.random.Generator, patch: pytest.MonkeyPatch) -> int:
+    """One more in a tensor."""
+    number, wrong = plus_one(network, rng)
+    real = torch_threshold.converted
+    replaced = {id(old): new for old, new in zip(network.layers, wrong.layers, strict=True)}
+    patch.setattr(torch_threshold, "converted", lambda layer, dtype: real(replaced[id(layer)], dtype))
+    return number
+
+
+def wrong_stpu(network: ThresholdNetwork, rng: np.random.Generator, patch: pytest.MonkeyPatch) -> int:
+    """One more in a synapse of the STPU, in what is injected, or in a threshold of a neuron."""
+    real, hit = stpu.from_threshold_network, []
+
+    def build(network: ThresholdNetwork, clock: bool) -> Layout:
+        layout = real(network, clock=clock)
+        chip, injection = layout.network, layout.injection
+        weights = [chip.weight] + ([injection.synapses.weight] if injection is not None else [])
+        neurons = np.flatnonzero(~chip.is_input)
+        which = rng.integers(sum(map(len, weights)) + len(neurons))
+        if which < len(chip.weight):
+            chip.weight[which] += 1
+            hit.append(chip.target[which])
+        elif which < sum(map(len, weights)):
+            injection.synapses.weight[which - len(chip.weight)] += 1
+            hit.append(layout.first[1])
+        else:
+            hit.append(neurons[which - sum(map(len, weights))])
+            chip.threshold[hit[0]] += 1
+        hit[0] = int(np.searchsorted(layout.first, hit[0], side="right")) - 1
+        return layout
+
+    patch.setattr(stpu, "from_threshold_network", build)
+    return hit
+
+
+def wrong_brian2(network: ThresholdNetwork, rng: np.random.Generator, patch: pytest.MonkeyPatch) -> list[int]:
+    """One more in w of Brian2's synapses, or one less in the constant current I of a neuron."""
+    hit: list[int] = []
+
+    class Wrong(Network):
+        def run(self, *arguments: object) -> None:
+            neurons = [one for one in self.objects if isinstance(one, NeuronGroup) and "I" in one.variables]
+            layer = {group.name: number for number, group in enumerate(sorted(neurons, key=order), 1)}
+            connected = [one for one in self.objects if isinstance(one, Synapses)]
+            if connected and rng.integers(2):
+                chosen = connected[rng.integers(len(connected))]
+                weights = chosen.variables["w"].get_value()
+                weights[rng.integers(len(weights))] += 1
+                hit.append(layer[chosen.target.name])
+            else:
+                chosen = neurons[rng.integers(len(neurons))]
+                currents = chosen.variables["I"].get_value()
+                currents[rng.integers(len(currents))] -= 1
+                hit.append(layer[chosen.name])
+            super().run(*arguments)
+
+    patch.setattr(brian2_lif, "Network", Wrong)
+    return hit
+
+
+def order(group: NeuronGroup) -> tuple[int, str]:
+    """Brian2 numbers names as objects are made: neurongroup, neurongroup_1, ..., neurongroup_10."""
+    return len(group.name), group.name
+
+
+def wrong_fast(network: ThresholdNetwork, rng: np.random.Generator, patch: pytest.MonkeyPatch) -> int:
+    """One more in the file of weights or of thresholds that Python writes for the program."""
+    number, wrong = plus_one(network, rng)
+    real = brian2_fast._write
+    patch.setattr(brian2_fast, "_write", lambda folder, _, *rest: real(folder, wrong, *rest))
+    return number
+
+
+def fast_networks(count: int) -> list[ThresholdNetwork]:
+    """Return networks of the two architectures that other tests have compiled too."""
+    return [with_weights(list(ARCHITECTURES.values())[number % 2], number, 127) for number in range(count)]
+
+
+BACKENDS = {
+    "torch": (wrong_torch, networks, 120),
+    "stpu": (wrong_stpu, networks, 120),
+    "brian2-reference": (wrong_brian2, networks, 20),
+    "brian2-fast": (wrong_fast, fast_networks, 60),
+}
+
+
+@pytest.mark.parametrize(
+    "backend", [name if name != "brian2-fast" else pytest.param(name, marks=needs_compiler) for name in BACKENDS]
+)
+def test_one_more_in_a_weight_or_threshold_is_found_and_its_layer_named(backend: str) -> None:
+    """320 tries in all; spikes alone would miss most of them."""
+    change, drawn, tries = BACKENDS[backend]
+    by_spikes = 0
+    for number, network in enumerate(drawn(tries)):
+        frames = frames_for(network, number)
+        with pytest.MonkeyPatch.context() as patch:
+            hit = change(network, np.random.default_rng(number), patch)
+            wrong = simulator(backend)(network, frames)
+        expected = hit[0] if isinstance(hit, list) else hit
+        assert first_difference(backend, network, wrong) == expected, (number, network)
+        by_spikes += seen_by_spikes(network, frames, wrong)
+    print(f"{backend}: {tries} of {tries} found, {by_spikes} by spikes and potentials alone")
+    assert by_spikes < tries
+    assert first_difference(backend, network, simulator(backend)(network, frames)) == 0
+
+
+# Every kind of layer; strides and paddings that are not alike; units with thresholds below 0.
+STRUCTURED = with_weights(
+    ThresholdNetwork(
+        (1, 6, 7),
+        (
+            conv(2, 1, (2, 2), (1, 1), ((1, 0), (0, 0))),
+            OrPoolLayer((2, 3)),
+            conv(3, 2, (1, 1), (2, 1), ((0, 0), (0, 0))),
+            dense(4, 12),
+        ),
+    ),
+    1,
+    5,
+)
+
+
+def difference_in(backend: str, network: ThresholdNetwork = STRUCTURED) -> int:
+    return first_difference(backend, network, simulator(backend)(network, frames_for(network, 0)))
+
+
+def exchanged(synapses: Connections, ends: np.ndarray) -> np.ndarray:
+    """Exchange an end of the first synapse with that of one which shares neither source nor target with it."""
+    other = int(np.argmax((synapses.source != synapses.source[0]) & (synapses.target != synapses.target[0])))
+    ends = ends.copy()
+    ends[[0, other]] = ends[[other, 0]]
+    return ends
+
+
+SYNAPSES: dict[str, Callable[[Connections], Connections]] = {
+    "missing": lambda s: Connections(s.source[1:], s.target[1:], s.weight[1:]),
+    "doubled": lambda s: Connections(*(np.append(array, array[0]) for array in (s.source, s.target, s.weight))),
+    "targets": lambda s: replace(s, target=exchanged(s, s.target)),
+    "sources": lambda s: replace(s, source=exchanged(s, s.source)),
+    "none": lambda s: Connections(s.source[:0], s.target[:0], s.weight[:0]),
+}
+
+
+@pytest.mark.parametrize("error", SYNAPSES)
+@pytest.mark.parametrize("backend", ["stpu", "brian2-reference"])
+def test_wrong_synapses_are_found(backend: str, error: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of `connections`, from which these backends are built: the network's own fingerprint does without."""
+    real = ThresholdNetwork.connections
+    for number in range(1, 5)[:: 1 if backend == "stpu" else 3]:
+
+        def wrong(network: ThresholdNetwork, number: int = number) -> object:
+            for layer, (synapses, thresholds) in enumerate(real(network), 1):
+                yield SYNAPSES[error](synapses) if layer == number else synapses, thresholds
+
+        monkeypatch.setattr(ThresholdNetwork, "connections", wrong)
+        assert difference_in(backend) == number
+
+
+@pytest.mark.parametrize("name", ["delay", "leak", "reset", "variant"])
+def test_a_wrong_time_is_found_on_the_stpu(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = stpu.from_threshold_network
+
+    def wrong(network: ThresholdNetwork, clock: bool) -> Layout:
+        layout = real(network, clock=clock)
+        if name == "variant":
+            return replace(layout, network=replace(layout.network, variant="subtractive"))
+        values = getattr(layout.network, name)
+        if name == "delay":
+            values[np.flatnonzero(layout.network.target >= layout.first[3])[0]] = 2
+        else:
+            values[layout.first[3]] = {"leak": 0.5, "reset": 0.25}[name]
+        return layout
+
+    monkeypatch.setattr(stpu, "from_threshold_network", wrong)
+    assert difference_in("stpu") == (1 if name == "variant" else 3)
+
+
+def test_a_wrong_delay_of_the_clock_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = stpu.from_threshold_network
+
+    def wrong(network: ThresholdNetwork, clock: bool) -> Layout:
+        layout = real(network, clock=clock)
+        of_clock = np.flatnonzero(layout.network.source == layout.clock)
+        layout.network.delay[of_clock[-1]] += 1
+        return layout
+
+    monkeypatch.setattr(stpu, "from_threshold_network", wrong)
+    assert difference_in("stpu") == 3  # the last one with a unit whose threshold is below 0
+
+
+def test_a_wrong_delay_in_brian2_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Late(Network):
+        def run(self, *arguments: object) -> None:
+            late = max((one for one in self.objects if isinstance(one, Synapses)), key=order)
+            late.pre.variables["delay"].get_value()[2] = float(brian2_lif.STEP)
+            super().run(*arguments)
+
+    monkeypatch.setattr(brian2_lif, "Network", Late)
+    assert difference_in("brian2-reference") == 4
+
+
+def pad_shifted(x: torch.Tensor, sides: tuple[int, ...]) -> torch.Tensor:
+    left, right, above, below = sides
+    return PAD(x, (left, right, below, above))
+
+
+def pool_across(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    return POOL(x, size[::-1]).reshape(len(x), 2, 3, 2)
+
+
+def conv_without_stride(x: torch.Tensor, weight: torch.Tensor, stride: tuple[int, int]) -> torch.Tensor:
+    return CONV(x, weight)[:, :, : CONV(x, weight, stride=stride).shape[2]]
+
+
+PAD, POOL, CONV = (getattr(torch.nn.functional, name) for name in ("pad", "max_pool2d", "conv2d"))
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "number"),
+    [("pad", pad_shifted, 1), ("max_pool2d", pool_across, 2), ("conv2d", conv_without_stride, 3)],
+)
+def test_a_wrong_shape_of_connections_is_found_in_torch(
+    name: str, wrong: Callable[..., torch.Tensor], number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch_threshold.functional, name, wrong)
+    assert difference_in("torch") == number
+
+
+def test_weights_of_too_few_digits_are_found_in_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums that need float64, computed in float32: the weight itself is rounded."""
+    network = ThresholdNetwork((1, 1, 2), (dense(1, 2),))
+    layer = replace(network.layers[0], weight=np.array([[2**24 + 1, 1]], np.int32))
+    real = torch_threshold.converted
+    monkeypatch.setattr(
+        torch_threshold, "converted", lambda *a: tuple(tensor.to(torch.float32).double() for tensor in real(*a))
+    )
+    assert difference_in("torch", replace(network, layers=(layer,))) == 1
+
+
+@needs_compiler
+def test_files_in_another_order_are_found_in_the_fast_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights, thresholds and frames all in the network's own order: sums agree with the files, and are wrong."""
+    network = with_weights(ARCHITECTURES["spikes"], 0, 127)
+    monkeypatch.setattr(brian2_fast, "_to_rows", lambda values, shape: values)
+    assert difference_in("brian2-fast", network) == 1
+    layers = network.layers
+    uniform = [replace(layer, threshold=np.full_like(layer.threshold, 0.5)) if k in (0, 2) else layer
+               for k, layer in enumerate(layers)]  # fmt: skip
+    assert difference_in("brian2-fast", replace(network, layers=tuple(uniform))) == 4  # dense, after a convolution
+
+
+@needs_compiler
+def test_a_wrong_shape_of_connections_is_found_in_the_fast_delivery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program whose first padding is shifted, whose pooling lies across and whose second stride is forgotten."""
+    real = program._layer_type
+
+    def wrong(layer: ThresholdLayer, before: tuple[int, ...], after: tuple[int, ...]) -> str:
+        match layer:
+            case OrPoolLayer(size):
+                layer = OrPoolLayer(size[::-1])
+            case ConvLayer(padding=((1, 0), _)):
+                layer = replace(layer, padding=((0, 1), layer.padding[1]))
+            case ConvLayer(stride=(2, 1)):
+                layer = replace(layer, stride=(1, 1))
+        return real(layer, before, after)
+
+    frames = frames_for(STRUCTURED, 0)
+    right = simulator("torch")(STRUCTURED, frames)
+    monkeypatch.setattr(program, "_layer_type", wrong)
+    spikes = brian2_fast._run(delivery_alone(STRUCTURED, tmp_path, []), STRUCTURED, frames, None)
+    same = [a == b for a, b in zip(spikes.fingerprint, right.fingerprint, strict=True)]
+    assert same == [False, False, False, True]
