@@ -43,8 +43,8 @@ def build(network: ThresholdNetwork, source: SpikeGeneratorGroup) -> tuple[Netwo
         neurons = NeuronGroup(len(thresholds), **LIF)
         neurons.I = -thresholds
         neurons.v = -thresholds
-        connections = Synapses(source, neurons, "w : 1 (constant)", on_pre="v_post += w")
-        if len(synapses.weight):
+        if len(synapses.weight):  # of an object that is made and not run Brian2 complains
+            connections = Synapses(source, neurons, "w : 1 (constant)", on_pre="v_post += w")
             connections.connect(i=synapses.source, j=synapses.target)
             connections.w = synapses.weight
             run.add(connections)
