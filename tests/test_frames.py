@@ -45,6 +45,15 @@ def test_what_is_no_frame_is_refused(values: np.ndarray, labels: np.ndarray) -> 
         Frames(values, labels, 3, full_scale=1)
 
 
+@pytest.mark.parametrize("top", [1, 255])
+def test_a_file_without_frames_is_one_line(tmp_path: Path, top: int) -> None:
+    none = Frames(np.zeros((0, 1, 5, 3), np.uint8), np.zeros(0, np.uint8), 3, top)
+    assert none.flat.shape == (0, 15)
+    none.save(tmp_path / "frames.npz")
+    with pytest.raises(SteepError, match="holds no frames; give a file with at least one"):
+        Frames.load(tmp_path / "frames.npz")
+
+
 def test_some_of_them() -> None:
     frames = Frames(np.arange(12, dtype=np.uint8).reshape(6, 1, 1, 2), np.arange(6, dtype=np.uint8), 6)
     assert frames.first(2).labels.tolist() == [0, 1] and len(frames.first(100)) == 6

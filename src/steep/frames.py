@@ -10,6 +10,11 @@ from steep.errors import SteepError
 from steep.files import read_npz, unpack_bits, write_npz
 
 
+def flattened(values: np.ndarray) -> np.ndarray:
+    """Return an array (n, ...) as (n, units), also where n is 0: from no values `reshape` cannot tell what -1 is."""
+    return values.reshape(len(values), math.prod(values.shape[1:]))
+
+
 @dataclass(frozen=True)
 class Frames:
     """Labelled frames.
@@ -62,7 +67,7 @@ class Frames:
     @property
     def flat(self) -> np.ndarray:
         """The values as uint8 (frames, channels * height * width)."""
-        return self.values.reshape(len(self), -1)
+        return flattened(self.values)
 
     def first(self, count: int) -> "Frames":
         """Return the first `count` frames, all where there are fewer."""
@@ -89,15 +94,19 @@ class Frames:
 
     @classmethod
     def load(cls, path: Path | str) -> "Frames":
-        """Read what `save` wrote; SteepError when the file is broken."""
+        """Read what `save` wrote; SteepError when the file is broken, or holds no frame: nothing can be trained on or
+        measured with that."""
         stored = read_npz(path, ("values", "labels", "classes", "shape", "full_scale"))
         try:
             values, shape = stored["values"], tuple(int(n) for n in stored["shape"])
             classes, full_scale = int(stored["classes"]), int(stored["full_scale"])
             if full_scale == 1:
                 values = unpack_bits(values, math.prod(shape[1:]))
-            return cls(values.reshape(shape), stored["labels"], classes, full_scale)
+            frames = cls(values.reshape(shape), stored["labels"], classes, full_scale)
         except SteepError as error:
             raise SteepError(f"{path}: {error}; delete it and run again") from error
         except (TypeError, ValueError, OverflowError) as error:
             raise SteepError(f"{path}: not frames of this version; delete it and run again") from error
+        if not len(frames):
+            raise SteepError(f"{path}: holds no frames; give a file with at least one")
+        return frames

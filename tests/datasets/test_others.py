@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from steep.datasets import SOURCES, cifar10, content_digest, first_groups, hyperspectral, load_dataset, samson
+from steep.datasets import SOURCES, Source, cifar10, content_digest, first_groups, hyperspectral, load_dataset, samson
 from steep.errors import SteepError
+from steep.frames import Frames
 
 MIRROR = Path(__file__).parents[3] / "shared" / "data"
 needs_samson = pytest.mark.skipif(not (MIRROR / "samson").is_dir(), reason="no local copy of the Samson scene")
@@ -238,6 +239,20 @@ def test_the_interpolation_of_the_digits() -> None:
                 255, 16
             )
             assert made[2, row, column] == (value + Fraction(1, 2)).__floor__()
+
+
+def test_a_source_without_test_frames_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    some = Frames(np.zeros((5, 1, 2, 2), np.uint8), np.zeros(5, np.uint8), 2)
+    source = Source(
+        lambda mirrors, cache: (some, some.first(0), np.arange(5)),
+        shape=(1, 2, 2),
+        names=("a", "b"),
+        train=content_digest(some),
+        test=content_digest(some.first(0)),
+    )
+    monkeypatch.setitem(SOURCES, "mine", source)
+    with pytest.raises(SteepError, match="mine: has no test frames"):
+        load_dataset("mine", 1, [], tmp_path)
 
 
 def test_groups_are_taken_whole_in_the_order_they_appear() -> None:

@@ -1,12 +1,21 @@
 """All backends give the same spikes: on random networks, on hard frames, and against a plain evaluation in integers."""
 
+import gc
+from pathlib import Path
+
 import numpy as np
 import pytest
+from brian2.utils.logger import catch_logs
+from fast_delivery import ARCHITECTURES, with_weights
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_networks import evaluate_plainly, frames_for, threshold_networks
 
-from steep.simulators import BACKENDS, simulator
+from steep.simulators import BACKENDS, brian2_lif, simulator
+from steep.simulators_benchmark import brian2_plain
+from steep.stpu import brian2_stpu
+from steep.stpu.layout import from_threshold_network
+from steep.stpu.studies import stimulus_of
 from steep.threshold.fingerprint import fingerprint
 from steep.threshold.network import DenseLayer, ThresholdNetwork
 
@@ -80,13 +89,42 @@ def test_blank_frames_only(backend: str) -> None:
     assert spikes.layers[0].tolist() == [[False, True, False]] * 4
 
 
+@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_no_frames_at_all(backend: str, name: str) -> None:
+    """What a part holds where there are more parts than frames: nothing, of the right shapes, of the same network."""
+    network = with_weights(ARCHITECTURES[name], 0, 7)
+    spikes = simulator(backend)(network, np.zeros((0, *network.input_shape), np.uint8))
+    assert [layer.shape for layer in spikes.layers] == [(0, size) for size in network.sizes[1:]]
+    assert spikes.potential.shape == (0, network.sizes[-1]) and spikes.potential.dtype == np.float64
+    assert spikes.fingerprint == fingerprint(network) and spikes.classes().tolist() == []
+
+
+@pytest.mark.parametrize("top", [1, 255])
+def test_of_a_dead_layer_brian2_has_nothing_to_say(top: int, tmp_path: Path) -> None:
+    """Units without synapses, in every Brian2 simulation; what Brian2 thinks of an object it says when that goes."""
+    dead = ThresholdNetwork(
+        (1, 2, 2), tuple(DenseLayer(np.zeros(s, np.int32), np.zeros(s[0])) for s in ((3, 4), (2, 3))), top
+    )
+    frames = frames_for(dead, 0, 5)
+    with catch_logs() as said:
+        assert not brian2_lif.simulate(dead, frames).layers[-1].any()
+        if top == 1:
+            brian2_plain.RuntimeSimulation(dead, frames, "numpy", tmp_path).run(5)
+        layout = from_threshold_network(dead, clock=True)
+        stimulus, steps = stimulus_of(layout, frames)
+        for travel in ("buffer", "delays", "rows"):
+            brian2_stpu.simulate(layout.network, stimulus, steps, np.arange(2), travel)
+        gc.collect()
+    assert [line for line in said if "unused" in line[1]] == said == []
+
+
 def test_lif_stays_exact_after_a_float32_simulation_in_the_same_process() -> None:
     """Brian2's preferences are global: a float32 run of the STPU must not make the LIF network's sums inexact."""
-    from random_stpu import network_of, stimulus_of
-
-    from steep.stpu import brian2_stpu
+    from random_stpu import network_of
+    from random_stpu import stimulus_of as random_stimulus
 
     rng = np.random.default_rng(0)
     small = network_of(rng, "multiplicative", "float32")
-    brian2_stpu.simulate(small, stimulus_of(rng, small), 40, np.arange(small.count))
+    brian2_stpu.simulate(small, random_stimulus(rng, small), 40, np.arange(small.count))
     test_sums_beyond_float32_stay_exact("brian2-reference")

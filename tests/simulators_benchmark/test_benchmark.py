@@ -1,5 +1,6 @@
 """The benchmark measures what it says, tells other spikes and missing peers, and draws the same bytes twice."""
 
+import logging
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -116,6 +117,7 @@ def test_a_backend_that_worked_on_another_network_is_not_measured(monkeypatch: p
     monkeypatch.setattr(
         torch_threshold, "simulate", lambda *_: Spikes(found.layers, found.potential, ("", *found.fingerprint[1:]))
     )
+    monkeypatch.setattr(logging.getLogger("steep"), "handlers", [])  # a handler that refuses warnings is added
     simulation = delivered.DeliveredSimulation(NETWORK, FRAMES, "steep.simulators.torch_threshold")
     simulation.run(20)
     with pytest.raises(SteepError, match="worked on other weights or thresholds"):

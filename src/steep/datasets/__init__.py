@@ -142,6 +142,8 @@ def load_dataset(source: str, validation: int, mirrors: list[Path], cache: Path)
                 f"{source}: the {name} set's content has SHA-256 {found[:16]}..., expected {digest[:16]}...; "
                 f"replace its files, found in {' or '.join(places) or 'the installed package'}"
             )
+    if not len(test):
+        raise SteepError(f"{source}: has no test frames; a source needs some")
     if validation < 1:
         raise SteepError(f"datasets: validation is {validation}; write 1 or more")
     if validation >= len(train):

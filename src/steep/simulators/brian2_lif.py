@@ -29,6 +29,7 @@ from brian2 import (
     start_scope,
 )
 
+from steep.frames import flattened
 from steep.simulators.brian2_settings import brian2_settings
 from steep.spikes import PackedLayers, Spikes, kept_layers
 from steep.threshold.fingerprint import digest, numbers, synapse_sums
@@ -50,11 +51,13 @@ LIF: dict[str, Any] = {
 
 
 def inputs(network: ThresholdNetwork, frames: np.ndarray) -> SpikeGeneratorGroup | NeuronGroup:
-    """Return the input layer, which presents row f of `frames` uint8 (frames, inputs) at step f."""
+    """Return the input layer, which presents row f of `frames` uint8 (frames, inputs) at step f, nothing if there is
+    none."""
     if network.input_top == 1:
         step, pixel = np.nonzero(frames)
         return SpikeGeneratorGroup(network.sizes[0], pixel, step * STEP, sorted=True)
-    current = TimedArray(frames.astype(np.float64), dt=STEP)
+    rows = frames if len(frames) else np.zeros((1, network.sizes[0]))  # Brian2 wants at least one
+    current = TimedArray(rows.astype(np.float64), dt=STEP)
     # Nothing to reset: x is set anew at every step. Brian2 warns where there is no reset at all.
     group = NeuronGroup(network.sizes[0], "x : 1", threshold="x > 0", reset="x = x", namespace={"current": current})
     group.run_regularly("x = current(t, i)", when="start")
@@ -73,7 +76,7 @@ def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int
     defaultclock.dt = STEP
     count = len(frames)
     source, arrival = (
-        inputs(network, frames.reshape(count, -1)),
+        inputs(network, flattened(frames)),
         "v_post += w" if network.input_top == 1 else "v_post += w * x_pre",
     )
     run = Network(source)

@@ -48,7 +48,7 @@ def last_hidden_frames(network: ThresholdNetwork, frames: Frames) -> Frames:
     """Return the spikes of the layer before the output layer as frames (frames, 1, 1, units), with the labels."""
     number = len(network.layers) - 1
     spikes = simulate(network, frames.values, {number}).layers[number - 1].astype(np.uint8)
-    return Frames(spikes.reshape(len(spikes), 1, 1, -1), frames.labels, frames.classes, full_scale=1)
+    return Frames(spikes[:, None, None], frames.labels, frames.classes, full_scale=1)
 
 
 @torch_settings()
@@ -89,9 +89,9 @@ def probed(layer: ThresholdLayer, held: Held, p: np.ndarray) -> str:
     if isinstance(layer, OrPoolLayer):
         return digest(_pooled(layer, p, threshold), threshold)
     # As many bits of p at a time as sums can hold: below 2^52, with halves, they are exact in float64.
-    weight, theta = (tensor.reshape(len(tensor), -1).abs() for tensor in wide)
-    reach = weight.sum(1) + theta.amax(1)
-    bits = max(1, 52 - math.frexp(reach.max().item())[1])
+    weight, theta = (tensor.abs() for tensor in wide)
+    reach = weight.flatten(1).sum(1).numpy().max(initial=0) + theta.numpy().max(initial=0)
+    bits = max(1, 52 - math.frexp(reach)[1])
     sums = np.zeros(len(threshold), np.uint64)
     for shift in range(0, 64, bits):
         part = torch.from_numpy((p >> np.uint64(shift) & np.uint64(2**bits - 1)).astype(np.float64))

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.sparse import csr_array
 
-from steep.frames import Frames
+from steep.frames import Frames, flattened
 from steep.stpu.layout import Layout, from_threshold_network
 from steep.stpu.network import Stimulus, no_injection
 from steep.stpu.reference import Faults, simulate
@@ -17,7 +17,7 @@ def stimulus_of(layout: Layout, frames: np.ndarray, spacing: int = 1) -> tuple[S
     The clock neuron, if the layout has one, spikes with every frame.
     """
     count = len(frames)
-    inputs, values = layout.neurons(0), frames.reshape(count, -1)
+    inputs, values = layout.neurons(0), flattened(frames)
     raster = values if layout.injection is None else values[:, :0]
     if layout.clock is not None:
         inputs, raster = np.append(inputs, layout.clock), np.column_stack([raster, np.ones(count, raster.dtype)])

@@ -35,7 +35,7 @@ def last_hidden(network: ThresholdNetwork, spikes: Spikes) -> np.ndarray:
     hidden = spikes.layers[-2]
     if hidden.shape[1] != network.sizes[0]:
         raise SteepError(f"the readout takes {network.sizes[0]} units, the last hidden layer has {hidden.shape[1]}")
-    return hidden.astype(np.uint8).reshape(len(hidden), 1, 1, -1)
+    return hidden.astype(np.uint8)[:, None, None]
 
 
 def winner_take_all(network: ThresholdNetwork) -> ThresholdNetwork:

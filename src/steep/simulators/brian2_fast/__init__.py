@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from steep.errors import SteepError
+from steep.frames import flattened
 from steep.simulators.brian2_fast.program import program_for
 from steep.spikes import PackedLayers, Spikes, kept_layers
 from steep.threshold.fingerprint import digest, numbers
@@ -106,7 +107,7 @@ def _write(folder: Path, network: ThresholdNetwork, frames: np.ndarray, kept: li
         _to_rows(layer.unit_thresholds(before)[None], after)[0]
         for layer, before, after in zip(network.layers, network.shapes, network.shapes[1:], strict=False)
     ]
-    flat = _to_rows(frames.reshape(len(frames), network.sizes[0]), network.input_shape)
+    flat = _to_rows(flattened(frames), network.input_shape)
     if network.input_top == 1:
         flat = np.packbits(flat, axis=1, bitorder="little")
     files = {
@@ -139,7 +140,7 @@ def _to_rows(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Reorder the last axis from (channel, row, column) to (row, column, channel), in which the program counts."""
     if len(shape) < 3 or shape[0] == 1:
         return values
-    return values.reshape(-1, *shape).transpose(0, 2, 3, 1).reshape(len(values), -1)
+    return flattened(values.reshape(len(values), *shape).transpose(0, 2, 3, 1))
 
 
 def _from_rows(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -147,4 +148,4 @@ def _from_rows(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     if len(shape) < 3:
         return values
     channels, height, width = shape
-    return values.reshape(-1, height, width, channels).transpose(0, 3, 1, 2).reshape(len(values), -1)
+    return flattened(values.reshape(len(values), height, width, channels).transpose(0, 3, 1, 2))
