@@ -80,8 +80,10 @@ class Spikes:
     def joined(cls, parts: Sequence["Spikes"]) -> "Spikes":
         """Return the spikes of several blocks of frames as those of all frames, in the order given; SteepError unless
         they are of one network."""
+        if not parts:
+            raise SteepError("there are no parts to join; give at least one")
         packed = [part.packed() for part in parts]
-        if len({(part.fingerprint, layers.units) for part, layers in zip(parts, packed, strict=True)}) != 1:
+        if len({(part.fingerprint, layers.units) for part, layers in zip(parts, packed, strict=True)}) > 1:
             raise SteepError("the parts are spikes of different networks; delete them and run again")
         layers = [
             None if any(piece is None for piece in pieces) else np.concatenate(pieces)

@@ -91,6 +91,8 @@ def test_parts_of_different_networks_are_not_joined() -> None:
     assert Spikes.joined([one, one]).fingerprint == one.fingerprint
     with pytest.raises(SteepError, match="the parts are spikes of different networks"):
         Spikes.joined([one, other])
+    with pytest.raises(SteepError, match="there are no parts to join"):
+        Spikes.joined([])
 
 
 def test_the_network_of_every_backend_is_held_against_the_file(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

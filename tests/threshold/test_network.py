@@ -9,6 +9,7 @@ from random_networks import threshold_networks
 
 from steep.architecture import units
 from steep.errors import SteepError
+from steep.files import read_npz, write_npz
 from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
 
 
@@ -72,6 +73,21 @@ def test_layers_that_do_not_fit_are_refused() -> None:
         _ = ThresholdNetwork((1, 2, 2), (dense([[1, 1]], [0.5]),)).shapes
     with pytest.raises(SteepError, match="follows a layer"):
         _ = ThresholdNetwork((1, 2, 2), (ConvLayer(np.ones((1, 2, 1, 1), np.int32), np.array([0.5])),)).shapes
+
+
+def test_a_layer_without_units_and_a_file_without_layers_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SteepError, match=r"layer 1 \(0 is the input\) has no units"):
+        ThresholdNetwork((1, 2, 2), (OrPoolLayer((3, 1)), DenseLayer(np.zeros((1, 0), np.int32), np.array([0.5]))))
+    with pytest.raises(SteepError, match=r"layer 0 \(0 is the input\) has no units"):
+        ThresholdNetwork((1, 0, 2), ())
+    path = tmp_path / "threshold.npz"
+    for layers in ((), (OrPoolLayer((1, 1)),)):
+        ThresholdNetwork((1, 1, 1), layers).save(path)
+        arrays = read_npz(path)
+        broken = arrays["description"].tobytes().replace(b'"size": [1, 1]', b'"size": [0, 1]')
+        write_npz(path, {"description": np.frombuffer(broken, np.uint8)})
+        with pytest.raises(SteepError, match="not a threshold network of this version; delete it and run again"):
+            ThresholdNetwork.load(path)
 
 
 def test_a_cut_file_is_one_line(tmp_path: Path) -> None:

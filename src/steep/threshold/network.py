@@ -200,8 +200,8 @@ class ThresholdNetwork:
     Raises
     ------
     SteepError
-        when layers do not fit, a weight is no integer, a threshold is neither integer nor half-integer, or sums could
-        exceed 2^53.
+        when layers do not fit, one has no units, a weight is no integer, a threshold is neither integer nor
+        half-integer, or sums could exceed 2^53.
 
     """
 
@@ -213,6 +213,9 @@ class ThresholdNetwork:
         """Check everything that exactness stands on."""
         if self.input_top > 1 and self.layers and isinstance(self.layers[0], OrPoolLayer):
             raise SteepError("a pooling cannot come first where the input is currents; it pools spikes")
+        for number, size in enumerate(self.sizes):
+            if size < 1:
+                raise SteepError(f"layer {number} (0 is the input) has no units; it needs at least one")
         for number, layer in enumerate(self.layers, 1):
             axes = {DenseLayer: 2, ConvLayer: 4}.get(type(layer))
             if axes and layer.weight.ndim != axes:
@@ -289,6 +292,8 @@ class ThresholdNetwork:
         try:
             description = json.loads(arrays["description"].tobytes())
             layers = tuple(_layer(spec, arrays, number) for number, spec in enumerate(description["layers"], 1))
+            if not layers:
+                raise ValueError("no layers")
             return cls(tuple(description["input_shape"]), layers, description["input_top"])
         except (LookupError, TypeError, ValueError, ArithmeticError) as error:
             raise SteepError(f"{path}: not a threshold network of this version; delete it and run again") from error
