@@ -1,5 +1,5 @@
 """Random STPU networks: recurrent, several synapses per pair, every delay, coincident arrivals, thresholds hit
-exactly."""
+exactly, leaks of two digits, neurons that do not always fire."""
 
 import numpy as np
 from hypothesis import strategies as st
@@ -23,7 +23,11 @@ def network_of(rng: np.random.Generator, variant: str, precision: str) -> StpuNe
     else:
         weight, leak = rng.normal(size=synapses), rng.random(count)
         initial, threshold, reset = rng.normal(size=count), rng.normal(size=count) + 0.5, rng.normal(size=count) - 1
+    if rng.random() < 0.3:
+        leak = rng.integers(0, 101, count) / 100
+    probability = rng.choice([0, 0.25, 0.5, 0.9, 1], count) if rng.random() < 0.3 else None
     return StpuNetwork(
+        probability=probability,
         **{"initial": initial, "threshold": threshold, "reset": reset, "leak": leak, "is_input": is_input},
         **{"source": rng.integers(0, count, synapses), "target": rng.choice(np.flatnonzero(~is_input), synapses)},
         **{
@@ -57,8 +61,14 @@ def union(networks: list[StpuNetwork], stimuli: list[Stimulus]) -> tuple[StpuNet
     neurons = {name: joined(networks, name) for name in ("initial", "threshold", "reset", "leak", "weight", "delay")}
     ends = {name: joined(networks, name, shift=True) for name in ("source", "target")}
     flags = np.concatenate([network.is_input for network in networks])
+    chances = [np.ones(network.count) if network.probability is None else network.probability for network in networks]
     network = StpuNetwork(
-        **neurons, **ends, is_input=flags, variant=networks[0].variant, precision=networks[0].precision
+        **neurons,
+        **ends,
+        is_input=flags,
+        variant=networks[0].variant,
+        precision=networks[0].precision,
+        probability=np.concatenate(chances) if any(n.probability is not None for n in networks) else None,
     )
     told = (joined(stimuli, "step"), joined(stimuli, "neuron", shift=True))
     injected = (

@@ -25,8 +25,9 @@ from brian2 import (
     start_scope,
 )
 
+from steep.errors import SteepError
 from steep.simulators.brian2_settings import brian2_settings
-from steep.stpu.network import Recording, Stimulus, StpuNetwork
+from steep.stpu.network import Chances, Recording, Stimulus, StpuNetwork
 
 STEP = 1 * ms
 # `before_start`: what enters from outside; `start`: leak and arrivals; then the threshold judges; the multiplicative
@@ -36,6 +37,7 @@ EQUATIONS = """
 V : 1
 arrived : 1
 told : boolean
+allowed : boolean
 threshold : 1 (constant)
 base : 1 (constant)
 leak : 1 (constant)
@@ -43,9 +45,11 @@ retained : 1 (constant)
 """
 LEAK = {
     "multiplicative": "",
-    # max(V - leak, base), written without max, which Brian2's expressions lack; multiplying by 0 or 1 is exact.
-    "subtractive": "left = V - leak\nV = left * int(left >= base) + base * int(left < base)\n",
+    # max(V - leak, base): Brian2's expressions have clip and no max.
+    "subtractive": "V = clip(V - leak, base, inf)\n",
 }
+# Cells of all temporal buffers together: positions up to twice as far are Brian2's 32-bit integers.
+MOST_CELLS = 2**30
 CYTHON_PUT = """cdef double put(int cell, int cells_in_all, double value):
     if cell >= cells_in_all:
         cell -= cells_in_all
@@ -79,6 +83,7 @@ def simulate(
     watched: np.ndarray,
     travel: Travel = "buffer",
     target: str = "numpy",
+    seed: int = 0,
 ) -> Recording:
     """Run `steps` steps; as `steep.stpu.reference.simulate`.
 
@@ -87,9 +92,22 @@ def simulate(
     network, stimulus, steps, watched : as there.
     travel : how spikes travel: through the ``buffer``, by Brian2's ``delays``, or into the buffer in ``rows``.
     target : Brian2's code generation target, ``numpy`` or ``cython``.
+    seed : as there.
+
+    Raises
+    ------
+    SteepError
+        when the stimulus does not fit, or the buffers have more cells than Brian2 can number.
 
     """
     stimulus.check(network, steps)
+    network = network.within(steps)
+    chances = Chances(network, seed)
+    if travel != "delays" and network.slots * network.count >= MOST_CELLS:
+        raise SteepError(
+            f"{network.count} neurons with buffers of {network.slots} slots are more than Brian2 can number;"
+            " simulate fewer steps or shorter delays, or use brian2-delays or reference"
+        )
     kind = network.dtype
     start_scope()
     prefs.codegen.target = target
@@ -103,10 +121,10 @@ def simulate(
     neurons = NeuronGroup(
         network.count,
         EQUATIONS,
-        threshold="V > threshold or told",
+        threshold="V > threshold or told" if chances.certain else "(V > threshold and allowed) or told",
         reset="V = base",
         namespace=namespace,
-        dtype={"told": bool},
+        dtype={"told": bool, "allowed": bool},
         # Names of one's own, the same in every run of a process: Brian2 writes them into the code that it compiles, and
         # what is compiled is found again.
         name="neurons",
@@ -116,7 +134,7 @@ def simulate(
     neurons.base = np.where(network.is_input, 0, network.reset)
     neurons.V = np.where(network.is_input, 0, network.initial)
     neurons.leak = np.where(network.is_input, 0, network.leak)
-    neurons.retained = kind(1) - network.leak.astype(kind)
+    neurons.retained = network.retained
     fetch = (
         "V += arrived\narrived = 0"
         if travel == "delays"
@@ -124,7 +142,9 @@ def simulate(
     )
     neurons.run_regularly(LEAK[network.variant] + fetch, when="start")
     if network.variant == "multiplicative":
-        neurons.run_regularly("V *= retained", when="groups")
+        # Over threshold without a spike, nothing leaks; multiplying by 0 or 1 is exact.
+        held = "V *= retained * int(V <= threshold) + int(V > threshold)"
+        neurons.run_regularly("V *= retained" if chances.certain else held, when="groups")
 
     run = Network(neurons)
     run.schedule = SCHEDULE
@@ -133,15 +153,21 @@ def simulate(
             run.add(_rows(network, neurons, cells))
         else:
             run.add(_synapses(network, neurons, travel == "buffer", namespace))
-    run.add(_from_outside(network, stimulus, steps, neurons, None if travel == "delays" else cells))
+    run.add(_from_outside(network, stimulus, steps, neurons, None if travel == "delays" else cells, chances))
     spikes = SpikeMonitor(neurons, name="spikes")
-    potential = StateMonitor(neurons, "V", record=watched, when="after_start", name="potential")
-    membrane = StateMonitor(neurons, "V", record=watched, when="end", name="membrane")
-    run.add(spikes, potential, membrane)
-    run.run(steps * STEP)
+    run.add(spikes)
+    monitors = [
+        StateMonitor(neurons, "V", record=watched, when=when, name=name)
+        for name, when in (("potential", "after_start"), ("membrane", "end"))
+        if len(watched)
+    ]
+    run.add(*monitors)
+    with np.errstate(over="ignore", invalid="ignore"):  # a membrane may grow beyond its precision, as in the reference
+        run.run(steps * STEP)
+    potential, membrane = [np.asarray(monitor.V).T for monitor in monitors] or [np.zeros((steps, 0), kind)] * 2
     at, neuron = np.rint(np.asarray(spikes.t / STEP)).astype(np.int64), np.asarray(spikes.i).astype(np.int64)
     order = np.lexsort((neuron, at))
-    return Recording(at[order], neuron[order], np.asarray(potential.V).T, np.asarray(membrane.V).T)
+    return Recording(at[order], neuron[order], potential, membrane)
 
 
 def _buffer_functions(cells: np.ndarray) -> dict[str, Function]:
@@ -223,22 +249,29 @@ def _synapses(network: StpuNetwork, neurons: NeuronGroup, buffered: bool, namesp
 
 
 def _from_outside(
-    network: StpuNetwork, stimulus: Stimulus, steps: int, neurons: NeuronGroup, cells: np.ndarray | None
+    network: StpuNetwork,
+    stimulus: Stimulus,
+    steps: int,
+    neurons: NeuronGroup,
+    cells: np.ndarray | None,
+    chances: Chances,
 ) -> Any:
-    """Return the operation that tells input neurons to spike and injects, before each step."""
+    """Return the operation that tells input neurons to spike, injects, and draws who may fire, before each step."""
     by_step = np.argsort(stimulus.step, kind="stable")
     told = np.split(stimulus.neuron[by_step], np.searchsorted(stimulus.step[by_step], np.arange(1, steps)))
     order = np.argsort(stimulus.injected_step, kind="stable")
     bounds = np.searchsorted(stimulus.injected_step[order], np.arange(steps + 1))
     values = stimulus.injected.astype(network.dtype)
     # Brian2's own arrays: setting variables through a group takes longer than many a step.
-    flags, arrived = (neurons.variables[name].get_value() for name in ("told", "arrived"))
+    flags, allowed, arrived = (neurons.variables[name].get_value() for name in ("told", "allowed", "arrived"))
 
     @network_operation(when="before_start", name="enter")
     def enter(t: Any) -> None:
         step = round(float(t / STEP))
         flags[:] = False
         flags[told[step]] = True
+        if not chances.certain:
+            allowed[:] = chances.draw()
         chosen = order[bounds[step] : bounds[step + 1]]
         if len(chosen):
             targets = stimulus.injected_neuron[chosen]

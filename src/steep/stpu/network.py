@@ -10,11 +10,16 @@ synapses may join one pair. Firing is strict. In the subtractive variant ``reset
 leaks below (the released code sets V = 0 at a spike and doubts it in a comment; with the default, 0, both readings
 agree). Input neurons have no membrane: they spike when told to. No bias input exists.
 
-*gensa* computes in float32 and keeps float32(1) - leak; with leaks or weights that are not short binary fractions
-float64 gives other spikes now and then, so the precision is part of the network.
+*gensa* computes in float32 and retains float32(1 - leak), the difference taken in double and rounded once; with leaks
+or weights that are not short binary fractions float64 gives other spikes now and then, so the precision is part of the
+network.
+
+In gensa a neuron over threshold fires with its probability p; if it does not, V stays as it is, without leak. Here the
+numbers that decide are drawn by NumPy's generator from a seed, one in every step for each neuron with 0 < p < 1. They
+are not the element's own random stream: a network with such a p is the element's in distribution, not spike for spike.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -39,6 +44,8 @@ class StpuNetwork:
     delay : int64 (synapses,), steps, at least 1
     variant : ``multiplicative`` or ``subtractive``
     precision : ``float64`` or ``float32``
+    probability : float64 (neurons,), that a neuron over threshold fires, or None where all always do. Ignored for input
+        neurons.
 
     Raises
     ------
@@ -58,23 +65,26 @@ class StpuNetwork:
     delay: np.ndarray
     variant: str = "multiplicative"
     precision: str = "float64"
+    probability: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Check shapes and values; what passes here can be simulated by every backend."""
         if self.variant not in VARIANTS or self.precision not in PRECISIONS:
             raise SteepError(f"variant is one of {', '.join(VARIANTS)}, precision one of {', '.join(PRECISIONS)}")
         lengths = {len(getattr(self, name)) for name in ("initial", "threshold", "reset", "leak", "is_input")}
+        if self.probability is not None:
+            lengths.add(len(self.probability))
         if len(lengths) > 1 or len({len(getattr(self, name)) for name in ("source", "target", "weight", "delay")}) > 1:
             raise SteepError("the arrays of neurons, or those of synapses, differ in length")
         for field in fields(self):
             values = getattr(self, field.name)
             if isinstance(values, np.ndarray) and values.dtype.kind == "f":
                 _refuse(
-                    ~np.isfinite(values),
+                    ~is_finite(values, self.precision),
                     "synapse" if field.name == "weight" else "neuron",
                     field.name,
                     values,
-                    "a number",
+                    f"a number within {self.precision}",
                 )
         highest = 1.0 if self.variant == "multiplicative" else np.inf
         _refuse(
@@ -84,6 +94,9 @@ class StpuNetwork:
             self.leak,
             "0 to 1" if highest == 1 else "at least 0",
         )
+        if self.probability is not None:
+            wrong = (self.probability < 0) | (self.probability > 1)
+            _refuse(wrong, "neuron", "probability", self.probability, "0 to 1")
         for name in ("source", "target"):
             ends = getattr(self, name)
             _refuse((ends < 0) | (ends >= self.count), "synapse", name, ends, f"a neuron below {self.count}")
@@ -104,6 +117,56 @@ class StpuNetwork:
     def dtype(self) -> type[np.floating]:
         """NumPy type of membrane, weights and buffers."""
         return PRECISIONS[self.precision]
+
+    @property
+    def retained(self) -> np.ndarray:
+        """What a step of the multiplicative variant leaves of the membrane, `dtype` (neurons,): 1 - leak in float64,
+        then rounded, as gensa does. Rounding the leak first gives another float32 for a leak of 0.6."""
+        return (1.0 - self.leak).astype(self.dtype)
+
+    def within(self, steps: int) -> "StpuNetwork":
+        """Return the network without the synapses whose spikes would arrive after `steps` steps, so that no buffer is
+        longer than a run needs."""
+        arrives = self.delay < steps
+        if arrives.all():
+            return self
+        kept = {name: getattr(self, name)[arrives] for name in ("source", "target", "weight", "delay")}
+        return replace(self, **kept)
+
+
+def is_finite(values: np.ndarray, precision: str) -> np.ndarray:
+    """Return where float64 values are numbers, infinite ones none, once they are rounded to a precision."""
+    with np.errstate(over="ignore"):
+        return np.isfinite(np.asarray(values, np.float64).astype(PRECISIONS[precision]))
+
+
+class Chances:
+    """What decides whether a neuron over threshold fires, where its probability is neither 0 nor 1.
+
+    The same seed gives the same decisions in every implementation of the STPU: in every step one number is drawn for
+    each such neuron, by id, whether the neuron is over threshold or not.
+    """
+
+    def __init__(self, network: StpuNetwork, seed: int) -> None:
+        """Take the network's probabilities, rounded to float32 as the element keeps them, and a seed of at least 0."""
+        if seed < 0:
+            raise SteepError(f"the seed is {seed}; write 0 or more")
+        given = np.ones(network.count) if network.probability is None else network.probability
+        self._probability = np.where(network.is_input, 1, given).astype(np.float32)
+        self._drawn = np.flatnonzero((self._probability > 0) & (self._probability < 1))
+        self._allowed = self._probability >= 1
+        self._random = np.random.default_rng(seed)
+
+    @property
+    def certain(self) -> bool:
+        """Whether every neuron over threshold fires."""
+        return bool(self._allowed.all())
+
+    def draw(self) -> np.ndarray:
+        """Return which neurons fire in the next step if they are over threshold, bool (neurons,)."""
+        allowed = self._allowed.copy()
+        allowed[self._drawn] = self._random.random(len(self._drawn)) <= self._probability[self._drawn]
+        return allowed
 
 
 def _refuse(wrong: np.ndarray, what: str, name: str, values: np.ndarray, right: str) -> None:
@@ -183,6 +246,11 @@ class Recording:
 
     def raster(self, steps: int, count: int) -> np.ndarray:
         """Return the spikes as bool (steps, count)."""
-        fired = np.zeros((steps, count), bool)
-        fired[self.step, self.neuron] = True
+        return self.raster_of(np.arange(count), steps)
+
+    def raster_of(self, neurons: np.ndarray, steps: int) -> np.ndarray:
+        """Return the spikes of `neurons`, ascending, as bool (steps, len(neurons))."""
+        fired = np.zeros((steps, len(neurons)), bool)
+        chosen = np.isin(self.neuron, neurons)
+        fired[self.step[chosen], np.searchsorted(neurons, self.neuron[chosen])] = True
         return fired

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steep.stpu.network import Recording, Stimulus, StpuNetwork
+from steep.stpu.network import Chances, Recording, Stimulus, StpuNetwork
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,23 @@ class Faults:
     seed: int = 0
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a membrane may grow beyond its precision, there as here
 def simulate(
-    network: StpuNetwork, stimulus: Stimulus, steps: int, watched: np.ndarray, faults: Faults | None = None
+    network: StpuNetwork,
+    stimulus: Stimulus,
+    steps: int,
+    watched: np.ndarray,
+    faults: Faults | None = None,
+    seed: int = 0,
 ) -> Recording:
     """Run `steps` steps and record every spike sent, and the membranes of the neurons `watched` (int64).
 
     Spikes are delivered in the order of their source, a source's synapses in the order of the network, one addition
-    after the other, so that results are the same to the last bit as in a serial machine of the same precision.
+    after the other, so that results are the same to the last bit as in a serial machine of the same precision. `seed`
+    is that of `Chances`, for neurons that do not always fire over threshold.
     """
     stimulus.check(network, steps)
+    network = network.within(steps)
     kind = network.dtype
     threshold, reset, leak, membrane, weight = (
         array.astype(kind)
@@ -42,7 +50,8 @@ def simulate(
     )
     for array in (membrane, reset, leak):
         array[network.is_input] = 0
-    retained = kind(1) - leak
+    retained = network.retained
+    chances = Chances(network, seed)
     by_source = np.argsort(network.source, kind="stable")
     first = np.searchsorted(network.source[by_source], np.arange(network.count + 1))
     target, weight, delay = network.target[by_source], weight[by_source], network.delay[by_source]
@@ -64,8 +73,11 @@ def simulate(
         membrane = membrane + buffer[slot]
         buffer[slot] = 0
         potential[step] = membrane[watched]
-        fired = (membrane > threshold) & ~network.is_input
+        over = fired = (membrane > threshold) & ~network.is_input
         rest = membrane * retained if network.variant == "multiplicative" else membrane
+        if not chances.certain:
+            fired = over & chances.draw()
+            rest = np.where(over, membrane, rest)  # over threshold without a spike: no leak
         membrane = np.where(fired, reset, rest)
         after[step] = membrane[watched]
 
