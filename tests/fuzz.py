@@ -29,7 +29,7 @@ from steep.threshold.network import ConvLayer, DenseLayer, ThresholdNetwork
 LIMIT_S = 20
 ROOT = Path(__file__).parents[1]
 TEXT_MODEL = (
-    "0\n r1010\n 1,0.75,1\n 2,-3,2\n1,0,1,0,0.5,1\n 2,1,1\n o\n  p1\n2,0.5,1.5,0,1,1\n 1,2,3\n o\n3\n t0,5\n 1,1,7\n"
+    "0\n r1010\n 1,0.75,1\n 2,-3,2\n1,0,1,0,0.6,0.5\n 2,1,1\n o\n  p1\n2,0.5,1.5,0,1,1\n 1,2,3\n o\n3\n t0,5\n 1,1,7\n"
 )
 TOKENS = [
     "",
