@@ -40,6 +40,15 @@ def test_a_refused_write_is_one_line_that_names_the_file(tmp_path: Path) -> None
         write_text(tmp_path / "folder" / "table.csv", "x")
 
 
+@pytest.mark.parametrize("name", [".", "..", "folder", "folder/"])
+def test_a_folder_is_not_written_as_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SteepError, match=r": is a folder; write the name of a file"):
+        write_text(name, "x")
+    assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
+
+
 def test_equal_arrays_give_equal_bytes(tmp_path: Path) -> None:
     arrays = {"a": np.arange(1000), "b": np.zeros((3, 4))}
     write_npz(tmp_path / "one.npz", arrays)

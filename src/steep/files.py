@@ -54,10 +54,12 @@ def atomic(path: Path | str) -> Iterator[Path]:
     Raises
     ------
     SteepError
-        when the operating system refuses the write (full disk, read-only folder, ...).
+        when the path is a folder, or the operating system refuses the write (full disk, read-only folder, ...).
 
     """
     path = Path(path)
+    if os.path.isdir(path):  # unlike Path.is_dir, it raises nothing
+        raise SteepError(f"{path}: is a folder; write the name of a file")
     temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -97,9 +97,36 @@ def simulate(
     Raises
     ------
     SteepError
-        when the stimulus does not fit, or the buffers have more cells than Brian2 can number.
+        when the stimulus does not fit, the buffers have more cells than Brian2 can number, or a target fails.
 
     """
+    arguments = (network, stimulus, steps, watched, travel, target, seed)
+    if target == "numpy":
+        return _simulate(*arguments)
+    try:
+        return _simulate(*arguments)
+    except SteepError:
+        raise
+    except Exception as error:  # of Brian2, Cython, setuptools, the system: compilers fail in many ways
+        cause: BaseException = error
+        while cause.__cause__:
+            cause = cause.__cause__
+        said = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+        raise SteepError(
+            f"Brian2's target {target} failed ({said}); is there a C++ compiler, and a home folder to write to?"
+            " target numpy needs neither"
+        ) from error
+
+
+def _simulate(
+    network: StpuNetwork,
+    stimulus: Stimulus,
+    steps: int,
+    watched: np.ndarray,
+    travel: Travel,
+    target: str,
+    seed: int,
+) -> Recording:
     stimulus.check(network, steps)
     network = network.within(steps)
     chances = Chances(network, seed)
@@ -162,7 +189,7 @@ def simulate(
         if len(watched)
     ]
     run.add(*monitors)
-    with np.errstate(over="ignore", invalid="ignore"):  # a membrane may grow beyond its precision, as in the reference
+    with np.errstate(over="ignore", invalid="ignore"):  # a membrane may grow beyond its precision, as there
         run.run(steps * STEP)
     potential, membrane = [np.asarray(monitor.V).T for monitor in monitors] or [np.zeros((steps, 0), kind)] * 2
     at, neuron = np.rint(np.asarray(spikes.t / STEP)).astype(np.int64), np.asarray(spikes.i).astype(np.int64)
