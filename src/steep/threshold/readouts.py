@@ -73,7 +73,10 @@ def winners(spikes: Spikes) -> np.ndarray:
 
 
 def key_of(tensors: dict[str, np.ndarray]) -> np.ndarray:
-    """Return the key of a trained population code (`steep.population`), bool (classes, units)."""
+    """Return the key of a trained population code (`steep.population`), bool (classes, units); SteepError where the
+    tensors are of anything else."""
+    if tensors.get("output.weight", np.zeros(0)).ndim != 2:
+        raise SteepError("these are not the tensors of a trained population code; give population.safetensors")
     return tensors["output.weight"] > 0
 
 

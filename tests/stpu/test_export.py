@@ -1,0 +1,267 @@
+"""Exported models classify: what they record, read back with the table, is what the network says."""
+
+import random
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import fuzz
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from random_networks import frames_for, threshold_networks
+
+from steep.cli import main
+from steep.errors import SteepError
+from steep.frames import Frames
+from steep.simulators import simulator
+from steep.stpu import reference
+from steep.stpu.elementfile import recorded_text, traces_of
+from steep.stpu.export import AnswerTable, export, read_classes
+from steep.stpu.textmodel import read_model, write_model
+from steep.threshold.network import DenseLayer, OrPoolLayer, ThresholdNetwork
+from steep.threshold.readouts import attach, decode, winner_take_all
+
+
+def recorded(path: Path, table: AnswerTable, steps: int | None = None) -> str:
+    """Return what the element would record of the model in a file, run until the last answer unless told."""
+    model = read_model(path)
+    steps = int(table.steps[-1]) + 1 if steps is None else steps
+    traces = traces_of(model.outputs)
+    watched = np.unique([trace.neuron for trace in traces])
+    recording = reference.simulate(model.network, model.stimulus.until(steps), steps, watched)
+    return recorded_text(traces, recording, watched, steps, model.network.is_input)
+
+
+@settings(max_examples=60, deadline=None)
+@given(network=threshold_networks(), seed=st.integers(0, 1000), spacing=st.integers(2, 3), data=st.data())
+def test_exported_models_classify_as_the_network(
+    tmp_path_factory: pytest.TempPathFactory, network: ThresholdNetwork, seed: int, spacing: int, data: st.DataObject
+) -> None:
+    """Small integer weights: ties are frequent, thresholds of either sign."""
+    assume(network.input_top == 1)
+    folder = tmp_path_factory.mktemp("export")
+    values = frames_for(network, seed)
+    frames = Frames(values, np.zeros(len(values), np.uint8), 4, full_scale=1)
+    whole = simulator("torch")(network, values)
+    key = np.random.default_rng(seed).random((3, network.sizes[-1])) < 0.5
+    key[0, 0] = True
+    readout = data.draw(st.sampled_from(["potential", "wta", "spikes"]))
+    expected = decode(whole, key) if readout == "spikes" else whole.classes()
+    classes = key if readout == "spikes" else np.eye(network.sizes[-1], dtype=bool)
+    if readout == "wta":
+        assume(network.sizes[-1] > 1)
+        network = attach(network, winner_take_all(network))
+    model, table = export(network, frames, readout, classes, spacing if readout == "potential" else spacing - 1)
+    write_model(folder / "model", model)
+    table.save(folder / "table")
+    (folder / "out").write_text(recorded(folder / "model", table))
+    assert np.array_equal(read_classes(AnswerTable.load(folder / "table"), folder / "out"), expected)
+    # What the element does after the last answer changes nothing.
+    (folder / "out").write_text(recorded(folder / "model", table, int(table.steps[-1]) + 9))
+    assert np.array_equal(read_classes(table, folder / "out"), expected)
+
+
+@pytest.fixture
+def network() -> ThresholdNetwork:
+    rng = np.random.default_rng(8)
+    layers = (
+        OrPoolLayer((2, 2)),
+        DenseLayer(rng.integers(-9, 10, (12, 9), dtype=np.int32), rng.integers(-9, 10, 12) + 0.5),
+        DenseLayer(rng.integers(-9, 10, (4, 12), dtype=np.int32), rng.integers(-9, 10, 4) + 0.5),
+    )
+    return ThresholdNetwork((1, 6, 6), layers)
+
+
+@pytest.fixture
+def frames(network: ThresholdNetwork) -> Frames:
+    """Return frames of which the network gets 8 of 9 right."""
+    values = (np.random.default_rng(8).random((9, 1, 6, 6)) < 0.3).astype(np.uint8)
+    labels = simulator("torch")(network, values).classes()
+    labels[4] = (labels[4] + 1) % 4
+    return Frames(values, labels.astype(np.uint8), 4, full_scale=1)
+
+
+@pytest.fixture
+def exported(tmp_path: Path, network: ThresholdNetwork, frames: Frames) -> list[str]:
+    """Save both, and return the options that name them."""
+    network.save(tmp_path / "threshold.npz")
+    frames.save(tmp_path / "frames.npz")
+    return ["--network", str(tmp_path / "threshold.npz"), "--frames", str(tmp_path / "frames.npz")]
+
+
+def test_potentials_are_shown_exactly(tmp_path: Path, network: ThresholdNetwork, frames: Frames) -> None:
+    """Step by step: minus the threshold, the potential at the answer, and cleared one step later."""
+    model, table = export(network, frames, "potential", np.eye(4, dtype=bool), 2)
+    write_model(tmp_path / "model", model)
+    (tmp_path / "out").write_text(recorded(tmp_path / "model", table, 3 + 2 * 8 + 2))
+    from steep.stpu.elementfile import read_recorded
+
+    columns = read_recorded(tmp_path / "out")
+    potential = simulator("torch")(network, frames.values).potential
+    for unit in range(4):
+        shown = columns[f"{36 + 9 + 12 + unit}.V"]
+        assert [shown[step] for step in range(3, 20, 2)] == potential[:, unit].tolist()
+        assert {shown[step] for step in [0, 1, 2, *range(4, 21, 2)]} == {-network.layers[-1].threshold[unit]}
+
+
+@pytest.mark.parametrize("readout", ["wta", "potential"])
+@pytest.mark.parametrize("backend", ["reference", "brian2-rows"])
+def test_from_network_to_accuracy(
+    tmp_path: Path, exported: list[str], caplog: pytest.LogCaptureFixture, readout: str, backend: str
+) -> None:
+    model, out, classes = (str(tmp_path / name) for name in ("model", "out", "classes.csv"))
+    caplog.set_level("INFO")
+    assert main(["export-model", *exported, "--output", model, "--readout", readout]) == 0
+    steps = str(int(caplog.text.split("simulate ")[1].split()[0]))
+    assert steps == {"wta": "13", "potential": "20"}[readout]
+    run = ["--raster", str(tmp_path / "raster"), "--steps", steps, "--backend", backend, "--element-output", out]
+    assert main(["simulate-model", "--model", model, *run]) == 0
+    given_ = ["--recorded", out, "--table", f"{model}.csv", "--output", classes]
+    assert main(["classify-spikes", *given_, *exported[2:]]) == 0
+    assert "9 frames, 8 right, accuracy 88.89%" in caplog.text
+    lines = Path(classes).read_text().splitlines()
+    assert lines[0] == "frame,step,class,label" and len(lines) == 10
+    assert sum(line.split(",")[2] != line.split(",")[3] for line in lines[1:]) == 1
+    assert main(["classify-spikes", *given_]) == 0
+    assert Path(classes).read_text().splitlines()[0] == "frame,step,class"
+
+
+def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the one line that a verb ends with."""
+    assert main(arguments) == 1
+    error = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
+    assert len(error) == 1
+    return error[0]
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--readout", "potential", "--spacing", "1"], "the spacing is 1; write at least 2: with readout potential"),
+        (["--spacing", "0"], "the spacing is 0; write at least 1"),
+        (["--count", "0"], "--count is 0; write at least 1"),
+        (["--count", "-5"], "--count is -5; write at least 1"),
+        (["--readout", "spikes"], "readout spikes needs --circuit and --population"),
+        (["--circuit", "threshold.npz"], "readout spikes needs --circuit and --population"),
+        (["--spacing", "9000"], "ids, delays and steps of the text model go up to 65535; here is 72004"),
+    ],
+)
+def test_what_cannot_be_exported_is_one_line(
+    tmp_path: Path, exported: list[str], capsys: pytest.CaptureFixture[str], extra: list[str], message: str
+) -> None:
+    assert message in refusal(["export-model", *exported, "--output", str(tmp_path / "model"), *extra], capsys)
+    assert not (tmp_path / "model").exists() and not (tmp_path / "model.csv").exists()
+
+
+def test_what_the_element_cannot_run_exactly_is_refused(network: ThresholdNetwork, frames: Frames) -> None:
+    key = np.eye(4, dtype=bool)
+
+    def scaled(factor: int) -> ThresholdNetwork:
+        last = network.layers[-1]
+        last = replace(last, weight=last.weight * np.int32(factor), threshold=last.threshold)
+        return ThresholdNetwork(network.input_shape, (*network.layers[:-1], last))
+
+    export(scaled(1000), frames, "potential", key, 2)
+    with pytest.raises(SteepError, match="more digits than the element's probe writes, six"):
+        export(scaled(3000), frames, "potential", key, 2)
+    export(scaled(3000), frames, "wta", key, 1)
+    with pytest.raises(SteepError, match="not exact in the element's float32"):
+        export(scaled(10**6), frames, "wta", key, 1)
+    with pytest.raises(SteepError, match="no currents"):
+        export(network, replace(frames, full_scale=255), "wta", key, 1)
+    with pytest.raises(SteepError, match=r"shape \(1, 4, 9\), the network takes \(1, 6, 6\)"):
+        export(network, replace(frames, values=frames.values.reshape(9, 1, 4, 9)), "wta", key, 1)
+    with pytest.raises(SteepError, match="key of the classes is for 5 units, the last layer has 4"):
+        export(network, frames, "spikes", np.eye(5, dtype=bool), 1)
+    with pytest.raises(SteepError, match="there are no frames"):
+        export(network, frames.first(0), "wta", key, 1)
+
+
+def table(readout: str) -> AnswerTable:
+    """Return the table of a model with output neurons 5 and 6, marker 7, and answers at steps 3 and 4."""
+    return AnswerTable(readout, 7, np.array([5, 6]), np.array([0, 1]), np.array([3, 4]), "0" * 64)
+
+
+SPIKES = "$t\t5\t7\n3\t1\t1\n$t\t\t\t6\n4\t\t1\t1\n"
+PROBES = "$t\t5.V\t6.V\n2\t0\t0\n$t\t\t\t7\n3\t-2\t-1\t1\n4\t-2\t-2.5\t1\n"
+
+
+def test_recorded_files_are_read_with_the_table(tmp_path: Path) -> None:
+    for readout, text, expected in (
+        ("wta", SPIKES, [0, 1]),
+        ("spikes", SPIKES.replace("4\t\t1\t1", "4\t\t1\t"), [0, 0]),
+        ("potential", PROBES, [1, 0]),
+    ):
+        (tmp_path / "out").write_text(text)
+        assert read_classes(table(readout), tmp_path / "out").tolist() == expected
+
+
+OTHERS = [
+    ("wta", SPIKES[: SPIKES.index("$t\t\t")], "frame 1 is without an answer: marker neuron 7 .* run for 5 steps"),
+    ("wta", SPIKES.replace("\t7", "\t8"), "frame 0 is without an answer"),
+    ("wta", SPIKES.replace("\t6", "\t9"), "column 9 is not in the table; this is the file of another model"),
+    ("wta", SPIKES + "5\t\t1\t\n", "a mark at step 5 is not in the table"),
+    ("wta", SPIKES + "5\t1\t\t\n", "column 5 is 1 at step 5; output neurons spike, 1, at answers only"),
+    ("wta", SPIKES.replace("3\t1", "3\t2"), "column 5 is 2 at step 3"),
+    ("wta", SPIKES.replace("4\t\t1", "4\t1\t1"), "2 output neurons spike for frame 1, at step 4"),
+    ("wta", SPIKES.replace("3\t1\t1", "3\t\t1"), "0 output neurons spike for frame 0, at step 3"),
+    ("potential", PROBES.replace("-2.5", ""), "column 6.V has no number for frame 1, at step 4"),
+    ("potential", PROBES.replace("-2.5", "inf"), "column 6.V has no number for frame 1, at step 4"),
+    ("potential", SPIKES, "column 5 is not in the table"),
+    ("wta", PROBES, "column 5.V is not in the table"),
+]
+
+
+@pytest.mark.parametrize(("readout", "text", "message"), OTHERS, ids=range(len(OTHERS)))
+def test_a_file_that_is_not_the_table_s_is_refused(tmp_path: Path, readout: str, text: str, message: str) -> None:
+    (tmp_path / "out").write_text(text)
+    with pytest.raises(SteepError, match=f"out: {message}"):
+        read_classes(table(readout), tmp_path / "out")
+
+
+def test_tables_are_read_back_and_broken_ones_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    table("wta").save(path)
+    text = path.read_text()
+    head = f"what,key,value\nreadout,,wta\nframes,2,{'0' * 64}\nmarker,7,\n"
+    assert text == head + "class,5,0\nclass,6,1\nstep,0,3\nstep,1,4\n"
+    for name, value in vars(AnswerTable.load(path)).items():
+        assert np.array_equal(value, getattr(table("wta"), name))
+    for old, new, line in (
+        ("wta", "other", 2),
+        ("frames,2", "frames,0", 3),
+        ("frames,2", "frames,3", 9),
+        ("marker,7,\n", "", 4),
+        ("class,5,0\nclass,6,1\n", "", 5),
+        ("class,5,0", "class,5,-1", 5),
+        ("step,0,3\n", "", 8),
+        ("step,1,4", "step,1,3", 7),
+        ("step,1,4", "step,2,4", 7),
+        ("step,1,4\n", "step,1,4\nstep,2,5\n", 7),
+        (text, "", 1),
+    ):
+        path.write_text(text.replace(old, new))
+        with pytest.raises(SteepError, match=rf"table.csv:{line}: "):
+            AnswerTable.load(path)
+    path.write_text(text.replace("class,6,1", "class,5,0"))
+    with pytest.raises(SteepError, match="stand twice"):
+        AnswerTable.load(path)
+    for number in range(200):
+        path.write_bytes(fuzz.cut_bytes(random.Random(number), text.encode()))
+        with suppress(SteepError):
+            AnswerTable.load(path)
+
+
+def test_other_frames_are_refused(
+    tmp_path: Path, exported: list[str], frames: Frames, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same shape and number, one label changed."""
+    arguments = ["--recorded", str(tmp_path / "out"), "--table", str(tmp_path / "model.csv")]
+    arguments += ["--output", str(tmp_path / "classes.csv"), *exported[2:]]
+    assert main(["export-model", *exported, "--output", str(tmp_path / "model")]) == 0
+    (tmp_path / "out").write_text(recorded(tmp_path / "model", AnswerTable.load(tmp_path / "model.csv")))
+    assert main(["classify-spikes", *arguments]) == 0
+    replace(frames, labels=(frames.labels + 1) % np.uint8(4)).save(tmp_path / "frames.npz")
+    assert "these are not the frames that" in refusal(["classify-spikes", *arguments], capsys)
