@@ -73,6 +73,7 @@ wildcard_constraints:
     encoding="[a-z0-9-]+",
     backend="|".join(BACKEND_MODULES),
     readout="potential|spikes|wta",
+    which="|-spikes|-wta",
     study="stpu|bits|margins",
     benchmark="simulators|sizes|training|stpu",
     seed=r"\d+",
@@ -221,9 +222,11 @@ def stpu_results():
     exports = [RESULTS / name / f"seed-{config['seeds'][0]}" / model for name in STUDIED for model in models]
     # The text model has spikes as inputs and no currents.
     exports += [
-        RESULTS / name / f"seed-{config['seeds'][0]}" / "stpu-model.txt"
+        RESULTS / name / f"seed-{config['seeds'][0]}" / f"stpu-model{ending(readout)}.{kind}"
         for name in STUDIED
         if config["encodings"][config["experiments"][name]["encoding"]]["kind"] != "current"
+        for readout in readouts(config["experiments"][name])
+        for kind in ("txt", "csv")
     ]
     return exports
 
@@ -233,10 +236,17 @@ def per_seed(name):
     return expand(SEED / name, experiment=config["experiments"], seed=config["seeds"])
 
 
+def ending(readout):
+    """What the name of a file that belongs to a readout ends with, before the dot."""
+    return "" if readout == "potential" else f"-{readout}"
+
+
 def spikes(wildcards):
     """The spike files of every backend of the experiment, by backend, for a readout."""
-    suffix = "" if wildcards.readout == "potential" else f"-{wildcards.readout}"
-    return {backend: SEED / f"spikes/{backend}{suffix}.npz" for backend in experiment(wildcards)["backends"]}
+    return {
+        backend: SEED / f"spikes/{backend}{ending(wildcards.readout)}.npz"
+        for backend in experiment(wildcards)["backends"]
+    }
 
 
 def simulated_network(wildcards):
@@ -264,6 +274,13 @@ def part(wildcards):
 def population(wildcards):
     """The trained population code, where the readout needs one."""
     return {"population": SEED / "population.safetensors"} if wildcards.readout == "spikes" else {}
+
+
+def population_code(wildcards):
+    """The compiled and the trained population code, where an exported model ends in it."""
+    if wildcards.which != "-spikes":
+        return {}
+    return {"circuit": SEED / "readout-spikes.npz", "population": SEED / "population.safetensors"}
 
 
 def readouts(entry):

@@ -160,21 +160,28 @@ rule export_nir:
 
 rule export_model:
     input:
+        unpack(population_code),
         network=SEED / "threshold.npz",
         frames=frames("validation"),
     output:
-        SEED / "stpu-model.txt",
+        model=SEED / "stpu-model{which}.txt",
+        table=SEED / "stpu-model{which}.csv",
     log:
-        LOGS / "{experiment}/seed-{seed}/export_model.log",
+        LOGS / "{experiment}/seed-{seed}/export_model{which}.log",
     benchmark:
-        BENCHMARKS / "{experiment}/seed-{seed}/export_model.tsv"
+        BENCHMARKS / "{experiment}/seed-{seed}/export_model{which}.tsv"
     conda:
         "../envs/steep.yaml"
     resources:
         mem_mb=megabytes(1000),
         runtime=minutes(5),
     params:
-        code=code("steep.stpu.textmodel", "steep.stpu.studies"),
+        readout=lambda wildcards: wildcards.which.removeprefix("-") or "potential",
+        options=lambda wildcards, input: [
+            word for name in population_code(wildcards) for word in (f"--{name}", input[name])
+        ],
+        code=code("steep.stpu.export", "steep.threshold.readouts", "steep.checkpoint"),
     shell:
-        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, text model' python -m steep export-model --count 100"
-        " --network {input.network:q} --frames {input.frames:q} --output {output:q} 2>&1 | tee -i {log:q}"
+        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, text model' python -m steep export-model --count 100 --inexact"
+        " --readout {params.readout} {params.options:q} --network {input.network:q} --frames {input.frames:q}"
+        " --output {output.model:q} --table {output.table:q} 2>&1 | tee -i {log:q}"

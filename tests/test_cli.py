@@ -30,7 +30,15 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
 
 def test_every_verb_has_its_rule(root: Path) -> None:
     rules = "".join(path.read_text() for path in (root / "rules").glob("*.smk"))
-    alone = {"check-config", "describe-config", "simulate-model", "update-pages", "compare-reference", "status"}
+    alone = {
+        "check-config",
+        "describe-config",
+        "simulate-model",
+        "classify-spikes",
+        "update-pages",
+        "compare-reference",
+        "status",
+    }
     benchmarks = {verb for verb in verbs() if verb.startswith("benchmark-")}
     for verb in set(verbs()) - alone - benchmarks:
         assert f"rule {verb.replace('-', '_')}:" in rules and f"-m steep {verb}" in rules

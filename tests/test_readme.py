@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from steep.analysis.documents import filled, tables
 from steep.analysis.effects import effect_table
 from steep.analysis.statistics import interval
 from steep.analysis.verdicts import overview, verdict_table
+from steep.cli import build_parser
 from steep.figures.overview import draw
 from steep.figures.style import save_figure
 
@@ -165,6 +167,21 @@ def test_files_and_targets_named_in_the_readme_exist(root: Path) -> None:
     makefile = (root / "Makefile").read_text()
     for target in re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_commands_of_the_page_about_the_stpu_are_verbs_with_such_options(root: Path, tmp_path: Path) -> None:
+    page = (root / "docs" / "stpu.md").read_text()
+    commands = re.findall(r"^python -m steep (.*)$", page, re.MULTILINE)
+    assert [build_parser().parse_args(shlex.split(command)).verb for command in commands] == [
+        *("simulate-model", "export-model", "simulate-model", "classify-spikes")
+    ]
+    (block,) = re.findall(r"```sh\n(printf.*?)```", page, re.DOTALL)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "PYTHONPATH": str(root / "src")}
+    done = subprocess.run(["bash", "-e"], input=block, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr
+    recorded = "$t\t1.V\n0\t0\n1\t0.375\n$t\t\t1\n2\t0\t1\n3\t0.375\t\n4\t0\t1\n5\t0\t\n"
+    assert done.stdout == "1 001010\n" + recorded
 
 
 def test_the_example_of_the_stpu_works(root: Path, tmp_path: Path) -> None:

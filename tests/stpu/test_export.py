@@ -155,7 +155,9 @@ def test_what_cannot_be_exported_is_one_line(
     assert not (tmp_path / "model").exists() and not (tmp_path / "model.csv").exists()
 
 
-def test_what_the_element_cannot_run_exactly_is_refused(network: ThresholdNetwork, frames: Frames) -> None:
+def test_what_the_element_cannot_run_exactly_is_refused(
+    network: ThresholdNetwork, frames: Frames, caplog: pytest.LogCaptureFixture
+) -> None:
     key = np.eye(4, dtype=bool)
 
     def scaled(factor: int) -> ThresholdNetwork:
@@ -169,6 +171,10 @@ def test_what_the_element_cannot_run_exactly_is_refused(network: ThresholdNetwor
     export(scaled(3000), frames, "wta", key, 1)
     with pytest.raises(SteepError, match="not exact in the element's float32"):
         export(scaled(10**6), frames, "wta", key, 1)
+    for factor, readout in ((3000, "potential"), (10**6, "wta"), (10**6, "potential")):
+        caplog.clear()
+        export(scaled(factor), frames, readout, key, 2, inexact=True)
+        assert "it may tell other classes than the network" in caplog.text
     with pytest.raises(SteepError, match="no currents"):
         export(network, replace(frames, full_scale=255), "wta", key, 1)
     with pytest.raises(SteepError, match=r"shape \(1, 4, 9\), the network takes \(1, 6, 6\)"):

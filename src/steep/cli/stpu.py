@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from steep.cli.results import write_views
-from steep.cli.verbs import FILE, INTEGER, LABELS, Arguments, part, structure, verb
+from steep.cli.verbs import FILE, INTEGER, LABELS, SWITCH, Arguments, part, structure, verb
 from steep.errors import SteepError
 
 log = logging.getLogger("steep")
@@ -79,6 +79,7 @@ def simulate_model(a: Arguments) -> None:
     count=INTEGER | {"required": False, "help": "number of frames, the first ones; all unless told"},
     spacing=INTEGER
     | {"required": False, "help": "steps from frame to frame; 1, with readout potential 2, unless told"},
+    inexact=SWITCH | {"help": "export, with a warning, what is too large for float32 or six digits"},
 )
 def export_model(a: Arguments) -> None:
     """Write a threshold network with a readout and frames as a text model for SST's gensa element, and its table."""
@@ -107,7 +108,7 @@ def export_model(a: Arguments) -> None:
         network = attach(network, winner_take_all(network)) if a.readout == "wta" else network
     spacing = (2 if a.readout == "potential" else 1) if a.spacing is None else a.spacing
     chosen = frames if a.count is None else frames.first(a.count)
-    model, answers = export(network, chosen, a.readout, key, spacing)
+    model, answers = export(network, chosen, a.readout, key, spacing, a.inexact)
     write_model(a.output, model)
     answers.save(table)
     log.info(

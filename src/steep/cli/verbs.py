@@ -124,5 +124,6 @@ LABEL = {
 }
 LABELS = structure(LABEL)
 OPTIONAL = {"required": False, "default": []}
+SWITCH: dict[str, Any] = {"action": "store_true", "required": False}
 PART = {"type": part_of, "metavar": "NUMBER/COUNT", "required": False, "default": (1, 1)}
 BACKEND_FILES = {"type": backend_file, "metavar": "BACKEND=FILE", "nargs": "+"}

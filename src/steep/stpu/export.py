@@ -14,10 +14,12 @@ stopped early, or another model's file, is seen.
                threshold, and the reset clears it for the next frame. That takes the step after the answer: frames
                enter at most at every second step.
 
-The element's probes have six digits and its sums are float32: a network whose potentials are larger is refused.
+The element's probes have six digits and its sums are float32. A network whose potentials are larger is refused, or
+exported with a warning where that is asked for: then the element may tell other classes than the network.
 """
 
 import hashlib
+import logging
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,8 +34,9 @@ from steep.stpu.layout import Layout, from_threshold_network
 from steep.stpu.network import Stimulus, StpuNetwork, no_injection
 from steep.stpu.studies import stimulus_of
 from steep.stpu.textmodel import Output, TextModel, read_text
-from steep.threshold.network import EXACT_FLOAT32, OrPoolLayer, ThresholdNetwork
+from steep.threshold.network import EXACT_FLOAT32, OrPoolLayer, Synapses, ThresholdNetwork
 
+log = logging.getLogger("steep")
 # What stands in the columns of a table of answers. Neurons and steps have 16 bits, labels 8.
 NUMBER, CLASS, COUNT = (re.compile(form, re.ASCII) for form in ("[0-9]{1,5}", "[0-9]{1,3}", "[1-9][0-9]{0,4}"))
 DIGEST, NOTHING = re.compile("[0-9a-f]{64}", re.ASCII), re.compile("")
@@ -107,7 +110,7 @@ def digest_of(frames: Frames) -> str:
 
 
 def export(
-    network: ThresholdNetwork, frames: Frames, readout: str, key: np.ndarray, spacing: int
+    network: ThresholdNetwork, frames: Frames, readout: str, key: np.ndarray, spacing: int, inexact: bool = False
 ) -> tuple[TextModel, AnswerTable]:
     """Return a network with frames as a text model, and the table of its answers.
 
@@ -118,6 +121,7 @@ def export(
     readout : ``potential``, ``spikes`` or ``wta``.
     key : bool (classes, units): which units of the last layer stand for which class.
     spacing : steps from one frame to the next, at least 1, and 2 with readout ``potential``.
+    inexact : whether a network that the element cannot run exactly is exported, with a warning, and not refused.
 
     Raises
     ------
@@ -126,6 +130,10 @@ def export(
 
     """
     _refuse_misfit(network, frames, readout, key, spacing)
+    if reason := _inexactness(network, readout):
+        if not inexact:
+            raise SteepError(f"{reason}; use fewer weight bits, or --inexact")
+        log.warning("%s: it may tell other classes than the network", reason)
     layout = _showing_potentials(network) if readout == "potential" else from_threshold_network(network, clock=True)
     stimulus, _ = stimulus_of(layout, frames.values, spacing)
     outputs = layout.neurons(len(layout.depth) - 1)
@@ -162,31 +170,43 @@ def _refuse_misfit(network: ThresholdNetwork, frames: Frames, readout: str, key:
             f"the spacing is {spacing}; write at least {1 + (readout == 'potential')}"
             + (": with readout potential the step after an answer clears the outputs" if spacing == 1 else "")
         )
+
+
+def _inexactness(network: ThresholdNetwork, readout: str) -> str | None:
+    """Return why the element cannot tell exactly what the network does, None if it can."""
     if network.largest_sum + 4 >= EXACT_FLOAT32:  # 4: what the clock brings besides, twice
-        raise SteepError(
-            f"sums of up to {network.largest_sum / 2:g} are not exact in the element's float32; use fewer weight bits"
-        )
+        return f"sums of up to {network.largest_sum / 2:g} are not exact in the element's float32"
+    theta = _output(network)[1]
+    bound = _bound(network)
+    if readout == "potential" and bound >= (10**6 if np.array_equal(theta, np.rint(theta)) else 10**5):
+        return f"potentials of up to {bound:.1f} have more digits than the element's probe writes, six"
+    return None
+
+
+def _output(network: ThresholdNetwork) -> tuple[Synapses, np.ndarray]:
+    """Return the synapses onto the output units, and their thresholds, float64 (units,)."""
+    *_, output = network.connections()
+    return output
+
+
+def _bound(network: ThresholdNetwork) -> float:
+    """Return what no potential of an output unit exceeds, of either sign."""
+    synapses, theta = _output(network)
+    reach = np.bincount(synapses.target, np.abs(synapses.weight), len(theta)) + np.abs(theta)
+    return float(reach.max(initial=0))
 
 
 def _showing_potentials(network: ThresholdNetwork) -> Layout:
     """Return a layout whose output neurons keep their potential, for a probe; a marker has to clear them."""
     *hidden, last = network.layers
-    *_, (synapses, theta) = network.connections()
+    theta = _output(network)[1]
     if not isinstance(last, OrPoolLayer):
         # Above 0, so that the layout lifts nothing: the outputs' thresholds become what V begins with.
         last = replace(last, threshold=np.full(len(last.threshold), 0.5))
     layout = from_threshold_network(ThresholdNetwork(network.input_shape, (*hidden, last)), clock=True)
-    reach = np.bincount(synapses.target, np.abs(synapses.weight), len(theta)) + np.abs(theta)
-    bound = float(reach.max(initial=0))
-    digits = 10**6 if np.array_equal(theta, np.rint(theta)) else 10**5
-    if bound >= digits:
-        raise SteepError(
-            f"potentials of up to {bound:.1f} have more digits than the element's probe writes, six; use fewer weight"
-            " bits, or readout wta"
-        )
     outputs, stpu = layout.neurons(len(layout.depth) - 1), layout.network
     initial, threshold, leak = stpu.initial.copy(), stpu.threshold.copy(), stpu.leak.copy()
-    initial[outputs], threshold[outputs], leak[outputs] = -theta, np.ceil(bound) + 1, 0
+    initial[outputs], threshold[outputs], leak[outputs] = -theta, np.ceil(_bound(network)) + 1, 0
     return replace(layout, network=replace(stpu, initial=initial, reset=initial, threshold=threshold, leak=leak))
 
 

@@ -144,7 +144,7 @@ class Chances:
     """What decides whether a neuron over threshold fires, where its probability is neither 0 nor 1.
 
     The same seed gives the same decisions in every implementation of the STPU: in every step one number is drawn for
-    each such neuron, by id, whether the neuron is over threshold or not.
+    each such neuron, by id, whether the neuron is over threshold or not. `certain` says that all always fire.
     """
 
     def __init__(self, network: StpuNetwork, seed: int) -> None:
@@ -156,11 +156,7 @@ class Chances:
         self._drawn = np.flatnonzero((self._probability > 0) & (self._probability < 1))
         self._allowed = self._probability >= 1
         self._random = np.random.default_rng(seed)
-
-    @property
-    def certain(self) -> bool:
-        """Whether every neuron over threshold fires."""
-        return bool(self._allowed.all())
+        self.certain = bool(self._allowed.all())
 
     def draw(self) -> np.ndarray:
         """Return which neurons fire in the next step if they are over threshold, bool (neurons,)."""
