@@ -348,7 +348,12 @@ def test_a_number_is_finite(config: dict) -> None:
         ("recipes.*.deployment.weight_bits", {}, 99, "(top level): 99 is out of range; write one number, 2 to 16, or"),
         ("recipes.*.sharpening", {"without": ("shape",)}, {"shape": "ramp"}, "shape: unknown key; "),
         ("stpu.studies", {"needed": ("leaks",)}, {"frames": 3}, "leaks: missing; write it"),
-        ("stpu.limits", {}, {"neurons": 3}, "neurons: 3 is not of type object; write one"),
+        (
+            "stpu.limits",
+            {},
+            {"neurons": 3, "buffer_slots": {"limit": 16, "assumed": True}},
+            "neurons: 3 is not of type object; write one",
+        ),
         ("", {"needed": ("title",)}, {"titel": "a"}, "titel: unknown key; did you mean 'title'?"),
     ],
 )

@@ -152,7 +152,7 @@ def test_a_reader_tells_a_refusal_of_the_system_from_damage(tmp_path: Path, kind
     def said() -> str:
         with pytest.raises(SteepError) as caught:
             READERS[kind](path)
-        assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
+        assert str(caught.value).startswith(f"{path}:") and "\n" not in str(caught.value)
         return str(caught.value)
 
     assert "no such file" in said().lower()
@@ -197,8 +197,9 @@ def test_a_disk_that_fails_in_the_middle_is_not_called_damage(
 def test_whatever_else_the_system_refuses_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The command line has the last word, for what no reader has caught."""
     arguments = ["compare-reference", "--accuracy", str(tmp_path / "a.csv"), "--reference", str(tmp_path / "b.csv")]
-    (tmp_path / "a.csv").write_text("x\n")
-    (tmp_path / "b.csv").write_text("x\n")
+    table = "experiment,stage,readout,seed,accuracy\na,threshold,potential,0,97.0\n"
+    (tmp_path / "a.csv").write_text(table)
+    (tmp_path / "b.csv").write_text(table)
     for place in (tmp_path, tmp_path / "b.csv"):
         with closed(place):
             assert main(arguments) == 1

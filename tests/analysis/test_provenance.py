@@ -13,7 +13,7 @@ from steep.config import read_config
 
 # Packages that are imported and change no number, figure or exported file: what reads the config and fetches data, and
 # the peers of the benchmark, whose versions stand in its own table.
-NOT_COUNTED = {"yaml", "jsonschema", "pooch", "requests"}
+NOT_COUNTED = {"yaml", "jsonschema", "pooch", "requests", "snakemake", "snakemake_interface_logger_plugins"}
 PEERS = {"bindsnet", "nengo", "nest", "norse", "snntorch", "spikingjelly", "torchvision"}
 
 

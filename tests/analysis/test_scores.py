@@ -118,11 +118,32 @@ def test_the_network_of_every_backend_is_held_against_the_file(tmp_path: Path, c
         files = [f"{name}={tmp_path / name}.npz" for name in backends]
         options = {"network": "net.npz", "frames": "frames.npz", "scores": "s.csv", "comparison": "c.csv"}
         named = [word for name, file in options.items() for word in (f"--{name}", str(tmp_path / file))]
-        return main(["compare-backends", "--labels", "{}", "--readout", "potential", *named, "--spikes", *files])
+        return main(
+            [
+                "compare-backends",
+                "--labels",
+                '{"experiment": "a", "seed": 0}',
+                "--readout",
+                "potential",
+                *named,
+                "--spikes",
+                *files,
+            ]
+        )
 
     assert compared("torch", "stpu") == 0
     table = pd.read_csv(tmp_path / "c.csv")
-    assert list(table.columns) == ["reference", "backend", "layer", "quantity", "values", "differing", "readout"]
+    assert list(table.columns) == [
+        "reference",
+        "backend",
+        "layer",
+        "quantity",
+        "values",
+        "differing",
+        "experiment",
+        "seed",
+        "readout",
+    ]
     assert table.iloc[:, :6].values.tolist() == [
         *(["network", "torch", layer, "weights and thresholds", count, 0] for layer, count in ((1, 35), (2, 18))),
         *(["network", "stpu", layer, "weights and thresholds", count, 0] for layer, count in ((1, 35), (2, 18))),

@@ -187,7 +187,7 @@ def test_the_verb_refuses_in_one_line(
 def test_mirrors_are_a_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["fetch-dataset", "--mirrors", '"/data"'])
-    assert "--mirrors: write a list, as in [...], not '\"/data\"'" in capsys.readouterr().err
+    assert "--mirrors: (top level): '/data' is not of type array; write one" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

@@ -85,10 +85,10 @@ def _sums_and_thresholds(layer: ThresholdLayer, shape: Shape, p: np.ndarray) -> 
     match layer:
         case DenseLayer(weight, threshold):
             return modulo(weight) @ p.ravel(), threshold
-        case ConvLayer(weight, threshold, (down, right)):
+        case ConvLayer(weight, _, (down, right)):
             windows = sliding_window_view(np.pad(p, ((0, 0), *layer.padding)), weight.shape[2:], axis=(1, 2))
             sums = np.tensordot(modulo(weight), windows[:, ::down, ::right], axes=((1, 2, 3), (0, 3, 4)))
-            return sums, np.broadcast_to(threshold[:, None, None], sums.shape)
+            return sums, np.broadcast_to(layer.threshold_map, sums.shape)
         case OrPoolLayer((height, width)):
             channels, rows, columns = layer.output_shape(shape)
             cut = p[:, : rows * height, : columns * width].reshape(channels, rows, height, columns, width)
