@@ -162,9 +162,10 @@ def random_config(rng: random.Random) -> Config:
         config["baseline"] = rng.choice(list(experiments))
     if rng.random() < 0.7:
         config["stpu"] = {
-            "limits": rng.choice(
-                ({}, {"neurons": {"limit": 1, "assumed": True}, "buffer_slots": {"limit": 1, "assumed": False}})
-            ),
+            "limits": {
+                "neurons": {"limit": rng.choice((1, 2048)), "assumed": True},
+                "buffer_slots": {"limit": rng.choice((1, 16)), "assumed": False},
+            },
             "studies": {
                 "experiments": rng.sample(list(experiments), rng.randint(1, len(experiments))),
                 "frames": rng.choice((1, 5)),

@@ -1,5 +1,7 @@
 """The population code: keys are what was asked for, training ends in spikes that decode."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -116,6 +118,15 @@ def test_the_start_takes_a_single_hidden_unit(units: int) -> None:
     _, rows = train_population(frames, frames, recipe, 0, None, output)
     assert np.isfinite(rows[-1]["train_loss"])
     assert rows[-1]["validation_accuracy"] == (100 if units > 1 else pytest.approx(50, abs=10))
+
+
+def test_units_of_every_class_may_always_fire() -> None:
+    """All classes share all units: of a share of 1, (o + 1) - 1 is less than o for some of their odds o."""
+    frames, output = random_spikes(200, 2)
+    frames = replace(frames, labels=(np.arange(200) % 2).astype(np.uint8))
+    network = layer_of(frames, 30)
+    start_from_output(network, output, population_key(2, 30, 30, 0), frames)
+    assert all(np.isfinite(array).all() for array in network.tensors().values())
 
 
 def test_one_frame_is_too_few_for_batch_normalisation(bars: Frames) -> None:

@@ -91,7 +91,7 @@ def start_from_output(network: DeepNetwork, output: np.ndarray, key: np.ndarray,
     rank = key.cumsum(axis=1)[first, unit] - 1
     active = key[0].sum()
     odds = SPREAD ** (1 - 2 * rank / (active - 1)) if active > 1 else np.ones(len(unit))
-    fires = share * odds / (share * odds + 1 - share)
+    fires = np.minimum(share * odds / (share * odds + 1 - share), 1.0)  # rounding may bring a share of 1 above it
     received = layer.pre_activation(x).numpy()
     thresholds = [np.quantile(values, 1 - chance) for values, chance in zip(received.T, fires, strict=True)]
     layer.norm.bias.copy_(torch.from_numpy(np.where(used, -np.array(thresholds), 0.0)))
