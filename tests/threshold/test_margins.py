@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from steep.architecture import Conv
+from steep.errors import SteepError
 from steep.frames import Frames
 from steep.sharpening.activation import sharpened_network
 from steep.simulators import simulator
@@ -55,6 +57,102 @@ def test_near_is_within_a_root_mean_square_of_rounding(network: tuple[dict, dict
     assert row["decided"] == pytest.approx(100 * (np.abs(v) > active / 2).mean())
     fired = (v > 0).mean(axis=0)
     assert (row["units_silent"], row["units_always"]) == ((fired == 0).sum(), (fired == 1).sum())
+
+
+CONV = {"kind": "conv", "filters": 3, "kernel": [3, 3]}
+
+
+def pool(height: int, width: int) -> dict:
+    return {"kind": "maxpool", "size": [height, width]}
+
+
+ARCHITECTURES = {
+    "two poolings": [CONV, pool(2, 2), pool(2, 2), {"kind": "dense", "units": 4}],
+    "two poolings, the second to one place": [CONV, pool(3, 3), pool(2, 2), {"kind": "dense", "units": 4}],
+    "three poolings, last": [CONV, pool(2, 1), pool(1, 2), pool(2, 2)],
+    "a pooling first": [pool(2, 2), CONV, pool(1, 3), {"kind": "conv", "filters": 2, "kernel": [1, 1]}],
+    "even kernels with zeros around, and a pooling of nothing": [
+        CONV | {"kernel": [2, 4], "padding": "same", "stride": [2, 1]},
+        pool(1, 1),
+        pool(2, 3),
+        CONV | {"kernel": [5, 1], "padding": "same"},
+    ],
+    "no convolution": [{"kind": "dense", "units": 6}, {"kind": "dense", "units": 1}],
+}
+
+
+def fired_plainly(tensors: dict, layers: list[dict], frame: np.ndarray) -> dict[int, np.ndarray]:
+    """Return the spikes of every layer with real weights for one frame, by number from 1, with loops over units."""
+    x, fired = frame.astype(np.float64), {}
+    for number, layer in enumerate(layers, 1):
+        if layer["kind"] == "maxpool":
+            height, width = layer["size"]
+            shape = len(x), x.shape[1] // height, x.shape[2] // width
+            found = np.zeros(shape)
+            for c, row, column in np.ndindex(shape):
+                found[c, row, column] = x[
+                    c, row * height : (row + 1) * height, column * width : (column + 1) * width
+                ].max()
+        else:
+            weight = tensors[f"blocks.{number - 1}.linear.weight"].astype(np.float64)
+            bias = tensors[f"blocks.{number - 1}.linear.bias"].astype(np.float64)
+            centre = float(tensors[f"blocks.{number - 1}.activation.centre"])
+            if layer["kind"] == "dense":
+                found = np.array([(w * x.ravel()).sum() + b > centre for w, b in zip(weight, bias, strict=True)])
+            else:
+                shaped = Conv(layer["filters"], tuple(layer["kernel"]), tuple(layer.get("stride", (1, 1))),
+                              layer.get("padding") == "same")  # fmt: skip
+                padded = np.pad(x, ((0, 0), *shaped.padding(x.shape)))
+                found = np.zeros(shaped.output_shape(x.shape))
+                for f, row, column in np.ndindex(found.shape):
+                    top, left = row * shaped.stride[0], column * shaped.stride[1]
+                    window = padded[:, top : top + weight.shape[2], left : left + weight.shape[3]]
+                    found[f, row, column] = (window * weight[f]).sum() + bias[f] > centre
+        x = found.astype(np.float64)
+        fired[number] = found > 0
+    return fired
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_turned_units_are_those_of_a_slow_loop(name: str) -> None:
+    """Whatever poolings follow a layer: the integer network's spikes are held against those at the same place."""
+    layers = ARCHITECTURES[name]
+    torch.manual_seed(3)
+    spec = SPEC | {"input_shape": [2, 11, 12], "layers": layers, "batch_normalization": False}
+    made = sharpened_network(spec).eval()
+    for block in made.hidden:
+        block.activation.centre.fill_(0.05)
+    tensors = made.tensors()
+    values = (np.random.default_rng(0).random((20, 2, 11, 12)) < 0.4).astype(np.uint8)
+    given = Frames(values, np.zeros(20, np.uint8), 3, full_scale=1)
+    compiled = compile_network(tensors, spec, 2)
+    integer = simulator("torch")(compiled, given.values)
+    real = [fired_plainly(tensors, layers, frame) for frame in given.values]
+
+    kinds = [layer["kind"] for layer in layers] + ["dense"]
+    weighted = [number for number, kind in enumerate(kinds[:-1], 1) if kind != "maxpool"]
+    expected = {}
+    for number in weighted:
+        end = number
+        while kinds[end] == "maxpool":  # the number of the layer after `end`, from 1, is its place from 0
+            end += 1
+        turned = [(integer.layers[end - 1][f] != real[f][end].ravel()).mean() for f in range(20)]
+        expected[number] = 100 * float(np.mean(turned))
+    rows = margin_rows(compiled, tensors, spec, given)
+    assert {row["layer"]: row["flipped"] for row in rows} == pytest.approx(expected)
+    assert [row["units"] for row in rows] == [compiled.sizes[number] for number in weighted]
+    assert max(expected.values()) > 1
+
+
+def test_spikes_of_another_shape_are_refused_and_not_repeated(network: tuple[dict, dict], frames: Frames) -> None:
+    """Two networks with one unit where the other has five: NumPy and PyTorch would hold the one against all five."""
+    other = SPEC | {"layers": [*LAYERS[:2], {"kind": "dense", "units": 1}], "batch_normalization": False}
+    compiled = compile_network(sharpened_network(other).eval().tensors(), other, 8)
+    with pytest.raises(SteepError, match=r"layer 3: spikes .* have shapes \(30, 1\) and \(30, 5\)"):
+        margin_rows(compiled, *network, frames)
+    few = Frames(frames.values[:, :, :5], frames.labels, 3, full_scale=1)
+    with pytest.raises(SteepError, match=r"frames of shape \(1, 5, 6\), and the network takes \(1, 6, 6\)"):
+        margin_rows(compile_network(*network, 8), *network, few)
 
 
 def test_bits_of_all_layers_and_of_one(network: tuple[dict, dict], frames: Frames) -> None:

@@ -12,9 +12,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from steep.errors import SteepError
 from steep.frames import Frames
-from steep.networks import as_tensor
+from steep.networks import HiddenLayer, as_tensor
 from steep.settings import torch_settings
+from steep.shapes import require_same_shape
 from steep.sharpening.activation import require_steps, sharpened_network
 from steep.simulators.torch_threshold import potential
 from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
@@ -23,13 +25,26 @@ BATCH = 250
 OFTEN = 0.1  # a unit is called near when it is in more than this part of the frames
 
 
+@torch.no_grad()
 def float_spikes(tensors: dict[str, np.ndarray], spec: dict[str, Any], frames: Frames) -> list[torch.Tensor]:
-    """Return the spikes of every hidden layer of the sharpened network with real weights, bool (frames, ...)."""
+    """Return the spikes of every hidden layer with weights of the sharpened network with real weights, after all the
+    poolings that follow it, bool (frames, ...)."""
     network = sharpened_network(spec).eval()
     network.load(tensors)
     require_steps(network)
-    parts = [network.activations(part) for part in as_tensor(frames).split(BATCH)]
-    return [torch.cat(layer) > 0.5 for layer in zip(*parts, strict=True)]
+
+    def spikes(x: torch.Tensor) -> list[torch.Tensor]:
+        found: list[torch.Tensor] = []
+        for block in network.blocks:
+            x = block(x)
+            if isinstance(block, HiddenLayer):
+                found.append(x > 0.5)
+            elif found:  # a pooling; one before all weights pools the input
+                found[-1] = x > 0.5
+        return found
+
+    parts = [spikes(part) for part in as_tensor(frames).split(BATCH)]
+    return [torch.cat(layer) for layer in zip(*parts, strict=True)]
 
 
 @torch_settings()
@@ -40,9 +55,11 @@ def margin_rows(
 
     Columns: ``layer`` (from 1), ``units``, ``frames``, ``near`` and ``decided`` (percent of unit-frames), ``flipped``
     (percent of unit-frames in which the integer network's spike is not that of the network with real weights, errors of
-    earlier layers included; after its pooling where one follows), ``units_near`` (units near in more than a tenth of
+    earlier layers included; after its poolings where some follow), ``units_near`` (units near in more than a tenth of
     the frames), ``units_silent`` and ``units_always`` (never and always firing).
     """
+    if frames.shape != network.input_shape:
+        raise SteepError(f"frames of shape {frames.shape}, and the network takes {network.input_shape}; give its own")
     real = float_spikes(tensors, spec, frames)
     rows: list[dict[str, object]] = []
     x = torch.from_numpy(frames.values).double()
@@ -66,7 +83,9 @@ def margin_rows(
             )
         last_of_block = number + 1 == len(network.layers) - 1 or not isinstance(network.layers[number + 1], OrPoolLayer)
         if last_of_block and rows:
-            rows[-1]["flipped"] = 100 * float((fired != real[len(rows) - 1]).double().mean())
+            wanted = real[len(rows) - 1]
+            require_same_shape(fired, wanted, f"layer {number + 1}: spikes with integer and with real weights")
+            rows[-1]["flipped"] = 100 * float((fired != wanted).double().mean())
         x = fired.double()
     return rows
 
