@@ -1,4 +1,4 @@
-"""Arrays that are held against each other have one shape: NumPy would repeat the smaller one and give a wrong answer."""
+"""Arrays that are held against each other have one shape: NumPy would repeat a smaller one, and the answer be wrong."""
 
 from typing import Any
 

@@ -10,6 +10,7 @@ from steep.analysis.activity import (
     activity_rows,
     activity_table,
     activity_view,
+    check_examples,
     choose_examples,
     layers_of,
     measure_activity,
@@ -81,6 +82,33 @@ def test_spikes_of_another_network_are_one_line() -> None:
     frames = Frames(np.zeros((2, 2, 5, 6), np.uint8), np.zeros(2, np.uint8), 4, 1)
     with pytest.raises(SteepError, match="simulate them again, all layers kept"):
         measure_activity(network(), frames, Spikes((np.zeros((2, 7), bool),), np.zeros((2, 4))))
+
+
+def test_what_is_not_of_these_frames_is_one_line() -> None:
+    """One potential for all frames, or one for all classes, would be repeated and no error."""
+    net = network()
+    frames = Frames(RNG.integers(0, 2, (5, 2, 5, 6)).astype(np.uint8), RNG.integers(0, 4, 5).astype(np.uint8), 4, 1)
+    spikes = simulate(net, frames.values)
+    for potential in (spikes.potential[:1], spikes.potential[:, :1]):
+        for made in (measure_activity, choose_examples):
+            with pytest.raises(SteepError, match="simulate them again"):
+                made(net, frames, Spikes(spikes.layers, potential))
+    for values in (frames.values.reshape(5, 2, 6, 5), frames.values[:, :1]):
+        with pytest.raises(SteepError, match="simulate them again"):
+            measure_activity(net, Frames(values, frames.labels, 4, 1), spikes)
+
+
+@pytest.mark.parametrize("wrong", ["values", "layer1", "layer3", "potential", "classes"])
+def test_examples_of_another_network_are_one_line(wrong: str) -> None:
+    net = network()
+    frames = Frames(RNG.integers(0, 2, (20, 2, 5, 6)).astype(np.uint8), RNG.integers(0, 4, 20).astype(np.uint8), 4, 1)
+    examples = choose_examples(net, frames, simulate(net, frames.values))
+    check_examples(examples, net.shapes)
+    lacks = {name: array for name, array in examples.items() if name != wrong}
+    one = examples | {wrong: examples[wrong][:1] if wrong == "classes" else examples[wrong][:, :1]}
+    for broken in (lacks, one):
+        with pytest.raises(SteepError, match=f"examples: {wrong} not as the network has them"):
+            check_examples(broken, net.shapes)
 
 
 def test_energy_is_events_times_picojoules(root: Path) -> None:

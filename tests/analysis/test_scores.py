@@ -64,6 +64,16 @@ def test_accuracy_counts_the_largest_potential() -> None:
     assert (row["correct"], row["frames"], row["accuracy"]) == (3, 4, 75.0)
 
 
+@pytest.mark.parametrize("readout", ["potential", "wta", "spikes"])
+def test_spikes_of_other_frames_are_refused(readout: str) -> None:
+    """One class would be held against all four labels."""
+    frames = Frames(np.zeros((4, 1, 1, 1), np.uint8), np.array([1, 1, 2, 0], np.uint8), 3)
+    one = Spikes((np.array([[False, True, False]]),), np.array([[1.0, 3.0, 2.0]]))
+    key = np.eye(3, dtype=bool) if readout == "spikes" else None
+    with pytest.raises(SteepError, match=r"stpu: classes and labels have shapes \(1,\) and \(4,\)"):
+        spike_scores({"stpu": one}, frames, readout, key)
+
+
 def test_spikes_survive_the_disk(tmp_path: Path) -> None:
     whole = Spikes(spikes().layers, spikes().potential, ("0123456789abcdef", "x"))
     whole.save(tmp_path / "spikes.npz")

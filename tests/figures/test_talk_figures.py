@@ -12,7 +12,9 @@ from matplotlib.colors import to_hex
 
 from steep.analysis.activity import activity_rows, activity_table, choose_examples, measure_activity
 from steep.analysis.energy import energy_table
+from steep.cli import main
 from steep.datasets import hyperspectral
+from steep.errors import SteepError
 from steep.figures import (
     activity,
     aggregate,
@@ -30,6 +32,7 @@ from steep.figures import (
     transfer,
 )
 from steep.figures.style import STAGES, as_grid, compact, plt, save_figure
+from steep.files import write_npz
 from steep.frames import Frames
 from steep.sharpening.activation import SharpenedActivation
 from steep.simulators.torch_threshold import simulate
@@ -205,6 +208,22 @@ def test_frames_that_become_wrong_and_right_are_counted_each() -> None:
     figure = FIGURES["confusion"]()
     assert figure.axes[2].get_title().endswith("7 frames become wrong, 5 become right")
     plt.close(figure)
+
+
+def test_confusions_are_of_one_set_of_frames(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    labels = np.array([0, 1, 2, 1])
+    with pytest.raises(SteepError, match="labels and classes have shapes"):
+        confusion.turned(labels, labels, labels[:1])
+    with pytest.raises(SteepError, match="labels and classes have shapes"):
+        confusion.confusion(labels, labels[:1], 3)
+    for name, given in (("one", labels), ("two", labels[::-1])):
+        write_npz(tmp_path / f"{name}.npz", {"labels": given, "original": given, "classes": given})
+    rest = ["--simulators", "[]", "--names", '["a", "b", "c"]', "--title", "t", "--output", str(tmp_path / "f.svg")]
+    one, two = (str(tmp_path / f"{name}.npz") for name in ("one", "two"))
+    for spiking in ([one], [two], [one, one], [two, two]):
+        done = main(["plot-confusion", "--activity", *spiking, "--classes", one, *rest])
+        assert done == (spiking != [one]), spiking
+        assert done == 0 or "are not of the same frames" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("classes", [3, 10])

@@ -62,6 +62,8 @@ def test_decoding_counts_a_class_s_units() -> None:
 
 
 def test_a_readout_of_other_size_is_refused() -> None:
+    with pytest.raises(SteepError, match="a population code of 5 units, spikes of 3"):
+        decode(Spikes((np.ones((2, 3), bool),), np.zeros((2, 3))), np.ones((2, 5), bool))
     circuit = ThresholdNetwork((1, 1, 4), (DenseLayer(np.ones((2, 4), np.int32), np.full(2, 0.5)),))
     spikes = Spikes((np.zeros((3, 5), bool), np.zeros((3, 2), bool)), np.zeros((3, 2)))
     with pytest.raises(SteepError, match="takes 4 units, the last hidden layer has 5"):

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from steep.architecture import Shape, units
 from steep.errors import SteepError
 from steep.frames import Frames
 from steep.spikes import Spikes
@@ -57,9 +58,10 @@ def layers_of(network: ThresholdNetwork, frames: Frames, spikes: Spikes) -> list
     not belong to the network and the frames."""
     sizes = [(len(frames), size) for size in network.sizes[1:]]
     found = [layer.shape for layer in spikes.layers]
-    if found != sizes:
+    if frames.shape != network.input_shape or found != sizes or spikes.potential.shape != sizes[-1]:
         raise SteepError(
-            f"the spikes are of layers {found}, network and frames make {sizes}; simulate them again, all layers kept"
+            f"the spikes are of layers {found}, potentials {spikes.potential.shape}, for frames of {frames.shape}; "
+            f"network and frames make {sizes} from {network.input_shape}; simulate them again, all layers kept"
         )
     return [frames.flat > 0, *spikes.layers]
 
@@ -88,6 +90,17 @@ def choose_examples(network: ThresholdNetwork, frames: Frames, spikes: Spikes) -
         "full_scale": np.array(frames.full_scale),
         **{f"layer{number}": layer[index] for number, layer in enumerate(layers[1:], 1)},
     }
+
+
+def check_examples(examples: dict[str, np.ndarray], shapes: list[Shape]) -> None:
+    """Raise a SteepError unless examples are of a network whose input and layers have these shapes."""
+    count = len(examples["labels"])
+    wanted = {"index": (count,), "classes": (count,), "values": (count, *shapes[0])}
+    wanted |= {f"layer{number}": (count, units(shape)) for number, shape in enumerate(shapes[1:], 1)}
+    wanted |= {"potential": (count, units(shapes[-1]))}
+    wrong = [name for name, shape in wanted.items() if name not in examples or examples[name].shape != shape]
+    if wrong:
+        raise SteepError(f"examples: {', '.join(wrong)} not as the network has them; choose examples of this network")
 
 
 def activity_rows(activity: dict[str, np.ndarray], labels: dict[str, Any]) -> list[dict[str, Any]]:

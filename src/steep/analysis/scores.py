@@ -6,6 +6,7 @@ import pandas as pd
 
 from steep.errors import SteepError
 from steep.frames import Frames
+from steep.shapes import require_same_shape
 from steep.spikes import Spikes
 from steep.threshold.fingerprint import fingerprint
 from steep.threshold.network import ThresholdNetwork
@@ -65,11 +66,14 @@ def classes_of(spikes: Spikes, readout: str, key: np.ndarray | None = None) -> n
 def spike_scores(
     spikes: dict[str, Spikes], frames: Frames, readout: str = "potential", key: np.ndarray | None = None
 ) -> pd.DataFrame:
-    """Return the accuracy of the threshold network with a readout, by backend."""
-    rows = [
-        accuracy_row("threshold", name, readout, int((classes_of(s, readout, key) == frames.labels).sum()), len(frames))
-        for name, s in spikes.items()
-    ]
+    """Return the accuracy of the threshold network with a readout, by backend; SteepError where the spikes are not of
+    these frames."""
+    rows = []
+    for name, one in spikes.items():
+        classes = classes_of(one, readout, key)
+        require_same_shape(classes, frames.labels, f"{name}: classes and labels")
+        correct = int((classes == frames.labels).sum())
+        rows.append(accuracy_row("threshold", name, readout, correct, len(frames)))
     return pd.DataFrame(rows)
 
 

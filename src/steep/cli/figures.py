@@ -168,11 +168,15 @@ def plot_feature_maps(a: Arguments) -> None:
 @verb("output", activity=FILES, classes=FILES, simulators=TEXTS, names=TEXTS, title=TEXT)
 def plot_confusion(a: Arguments) -> None:
     """Draw the confusions of the original and the spiking network beside each other; one file per seed."""
+    import numpy as np
+
     from steep.figures.confusion import confusion, draw, turned
     from steep.files import read_npz
 
     require_pairs(activity=a.activity, classes=a.classes)
     original, spiking = [read_npz(path) for path in a.classes], [read_npz(path) for path in a.activity]
+    if not all(np.array_equal(one["labels"], other["labels"]) for one, other in zip(original, spiking, strict=True)):
+        raise SteepError("--classes and --activity are not of the same frames; give files of the same seeds, in order")
     count = len(a.names)
     matrices = {
         "original": sum(confusion(one["labels"], one["original"], count) for one in original),

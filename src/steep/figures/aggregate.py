@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 
+from steep.analysis.activity import check_examples
 from steep.errors import SteepError
 from steep.figures.layers import choose
 from steep.figures.style import GREY, picture, plt
@@ -56,6 +57,7 @@ def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, title: str,
         raise SteepError(f"this figure is for a first layer of at most {MOST} convolutions; draw another experiment")
     layer, shape = network.layers[0], network.shapes[1]
     filters, image = len(layer.weight), network.input_shape[1:]
+    check_examples(examples, network.shapes)
     shown, heading = choose(examples, title)
     shown = shown[:columns]
     figure, axes = plt.subplots(

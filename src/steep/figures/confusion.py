@@ -5,15 +5,19 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from steep.figures.style import GREY, STAGES, name_classes, plt, room_below
+from steep.shapes import require_same_shape
 
 
 def confusion(labels: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
     """Return how often each label (row) got each class (column), int64 (count, count)."""
+    require_same_shape(labels, classes, "labels and classes")
     return np.bincount(labels * count + classes, minlength=count * count).reshape(count, count)
 
 
 def turned(labels: np.ndarray, before: np.ndarray, after: np.ndarray) -> tuple[int, int]:
     """Return how many frames become wrong from one set of classes to another, and how many become right."""
+    for classes in (before, after):
+        require_same_shape(labels, classes, "labels and classes")
     right, still = before == labels, after == labels
     return int((right & ~still).sum()), int((~right & still).sum())
 

@@ -6,6 +6,7 @@ One row per frame, one column per layer; each spike is a dark pixel, feature map
 import numpy as np
 from matplotlib.figure import Figure
 
+from steep.analysis.activity import check_examples
 from steep.figures.style import GREY, SPIKE, STAGES, as_grid, layer_name, picture, plt, whole_numbers
 
 GAP = 0.15  # shade of gaps between feature maps
@@ -31,6 +32,7 @@ def draw(examples: dict[str, np.ndarray], shapes: list[tuple[int, ...]], title: 
     rows : number of frames at most.
 
     """
+    check_examples(examples, shapes)
     chosen, heading = choose(examples, title)
     chosen = chosen[:rows]
     last = len(shapes) - 1

@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from steep.analysis.activity import check_examples
+from steep.errors import SteepError
 from steep.figures.layers import show_input
 from steep.figures.style import GREEN, GREY, PURPLE, as_grid, name_classes, picture, plt, room_below
 from steep.threshold.network import DenseLayer, ThresholdNetwork
@@ -24,7 +26,8 @@ def contributions(network: ThresholdNetwork, hidden: np.ndarray, given: int, tru
     """Return what each unit of the last hidden layer adds to potential `given` minus potential `true`, float64
     (units,), 0 for silent ones; and what the thresholds add."""
     output = network.layers[-1]
-    assert isinstance(output, DenseLayer)
+    if not isinstance(output, DenseLayer):
+        raise SteepError("the last layer is not dense; misclassified frames are explained by an output layer's weights")
     weight = output.weight.astype(np.float64)
     return (weight[given] - weight[true]) * hidden, float(output.threshold[true] - output.threshold[given])
 
@@ -40,6 +43,7 @@ def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, names: list
     title : heading.
 
     """
+    check_examples(examples, network.shapes)
     wrong = np.flatnonzero(examples["classes"] != examples["labels"])[:MOST]
     shape = network.shapes[-2]
     if not len(wrong):

@@ -12,6 +12,7 @@ import io
 
 import numpy as np
 
+from steep.analysis.activity import check_examples
 from steep.figures.layers import choose
 from steep.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, as_grid, layer_name, plt
 from steep.trace import as_text
@@ -51,6 +52,7 @@ def draw(examples: dict[str, np.ndarray], shapes: list[tuple[int, ...]], title: 
     trace : what it was made from, for the metadata.
 
     """
+    check_examples(examples, shapes)
     chosen, heading = choose(examples, title)
     last = len(shapes) - 1
     chosen = np.resize(chosen, max(len(chosen), last + FULL))

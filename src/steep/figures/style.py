@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from steep.analysis.statistics import interval
+from steep.errors import SteepError
 from steep.files import write_text
 from steep.trace import as_text
 
@@ -120,6 +121,8 @@ def as_grid(values: np.ndarray, shape: tuple[int, ...], fill: float) -> np.ndarr
     fill : value of gaps and of places without a unit.
 
     """
+    if len(values) != math.prod(shape):
+        raise SteepError(f"{len(values)} values for a layer of shape {shape}; give one for each unit")
     if len(shape) == 1:
         columns = math.ceil(math.sqrt(shape[0] * (1 if shape[0] > 12 else shape[0])))
         grid = np.full(math.ceil(shape[0] / columns) * columns, fill, np.float64)

@@ -81,5 +81,11 @@ def key_of(tensors: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def decode(spikes: Spikes, key: np.ndarray) -> np.ndarray:
-    """Return the class whose units fired most, of equals the lowest, int64 (frames,); `key` bool (classes, units)."""
-    return (spikes.layers[-1].astype(np.int64) @ key.astype(np.int64).T).argmax(axis=1)
+    """Return the class whose units fired most, of equals the lowest, int64 (frames,); `key` bool (classes, units).
+
+    SteepError where the spikes are of another number of units.
+    """
+    fired = spikes.layers[-1]
+    if fired.shape[1] != key.shape[1]:
+        raise SteepError(f"a population code of {key.shape[1]} units, spikes of {fired.shape[1]}; give its own spikes")
+    return (fired.astype(np.int64) @ key.astype(np.int64).T).argmax(axis=1)
