@@ -42,9 +42,10 @@ def draw(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
         events = rows["events_per_frame"].where(rows["layer"] > 0)
         _points(right, at, rows["synapses"], events, ORANGE)
         right.set(yticks=at, yticklabels=[])
-        total = rows["events_per_frame"].sum()
+        total, synapses = rows["events_per_frame"].sum(), rows["synapses"].sum()
+        part = f"{100 * total / synapses:.0f}% of all synapses" if synapses else "there are no synapses"
         right.set_title(
-            f"{total:,.0f} events a frame, {100 * total / rows['synapses'].sum():.0f}% of all synapses",
+            f"{total:,.0f} events a frame, {part}",
             loc="left",
             fontsize=9,
         )

@@ -1,6 +1,7 @@
 """Figure: the spiking convolution of an example image, all filters in one picture (the talk's slide of that name).
 
-Each filter is shown at the pixel under its centre: value = 1 x [filter 1 fired] + 2 x [filter 2] + 4 x [filter 3].
+Each filter is shown at the pixel under its centre: value = 1 x [filter 1 fired] + 2 x [filter 2] + 4 x [filter 3]. A
+kernel of an even side has its centre between two pixels; of these the upper, or left one, is taken.
 """
 
 import numpy as np
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from steep.analysis.activity import check_examples
 from steep.errors import SteepError
 from steep.figures.layers import choose
-from steep.figures.style import GREY, picture, plt
+from steep.figures.style import GREY, as_grid, picture, plt
 from steep.threshold.network import ConvLayer, ThresholdNetwork
 
 MOST = 3
@@ -26,12 +27,13 @@ def aggregated(spikes: np.ndarray) -> np.ndarray:
 
 def centred(values: np.ndarray, layer: ConvLayer, image: tuple[int, int]) -> np.ndarray:
     """Return `values` of the layer's positions on the pixels under the filters' centres, -1 on other pixels; int64 of
-    shape `image`."""
+    shape `image`. Positions whose centre lies beside the image, as far padding allows, are not shown."""
     whole = np.full(image, -1, np.int64)
     (above, _), (left, _) = layer.padding
-    row = np.arange(values.shape[0]) * layer.stride[0] + layer.weight.shape[2] // 2 - above
-    column = np.arange(values.shape[1]) * layer.stride[1] + layer.weight.shape[3] // 2 - left
-    whole[np.ix_(row, column)] = values
+    row = np.arange(values.shape[0]) * layer.stride[0] + (layer.weight.shape[2] - 1) // 2 - above
+    column = np.arange(values.shape[1]) * layer.stride[1] + (layer.weight.shape[3] - 1) // 2 - left
+    inside = tuple((at >= 0) & (at < side) for at, side in zip((row, column), image, strict=True))
+    whole[np.ix_(row[inside[0]], column[inside[1]])] = values[np.ix_(*inside)]
     return whole
 
 
@@ -68,11 +70,12 @@ def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, title: str,
     figure.suptitle(heading, fontsize=11)
     colours = ListedColormap(COLOURS[: 2**filters])
     norm = BoundaryNorm(np.arange(2**filters + 1) - 0.5, 2**filters)
-    reach = np.abs(layer.weight).max()
+    reach = max(1, np.abs(layer.weight).max())
     axes[0, 0].axis("off")
     axes[0, 0].text(0.5, 0.5, "frame", ha="center", va="center", fontsize=9)
     for number in range(filters):
-        picture(axes[number + 1, 0], layer.weight[number, 0], cmap="PuOr_r", vmin=-reach, vmax=reach)
+        channels = as_grid(layer.weight[number].ravel(), layer.weight.shape[1:], np.nan)
+        picture(axes[number + 1, 0], channels, cmap="PuOr_r", vmin=-reach, vmax=reach)
         axes[number + 1, 0].set_ylabel(f"filter {number + 1} (+{1 << number})", fontsize=8)
         axes[number + 1, 0].set_xlabel(f"weights, ±{reach}; θ {layer.threshold[number]:g}", fontsize=7)
     axes[-1, 0].axis("off")

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from steep.figures.style import GREY, MARKERS, PALETTE, error_bars, plt, with_interval
+from steep.figures.style import GREY, error_bars, look, plt, with_interval
 
 
 def draw(studies: pd.DataFrame, title: str) -> Figure:
@@ -18,9 +18,9 @@ def draw(studies: pd.DataFrame, title: str) -> Figure:
     rows = studies[studies["study"] == "leak"]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained", sharey=True)
     figure.suptitle(title, fontsize=11)
-    for (leak, group), colour, marker in zip(rows.groupby("leak", sort=True), PALETTE, MARKERS, strict=False):
+    for number, (leak, group) in enumerate(rows.groupby("leak", sort=True)):
         spacing, mean, half = with_interval(group, "spacing")
-        style = {"color": colour, "marker": marker, "capsize": 3, "markersize": 5}
+        style = {"capsize": 3, "markersize": 5} | look(number)
         left.errorbar(spacing, mean, error_bars(mean, half), label=f"leak {leak:g}", **style)
         right.errorbar((1 - leak) ** spacing, mean, error_bars(mean, half), linestyle="", **style)
     left.set(

@@ -143,9 +143,8 @@ def _classes(examples: dict[str, np.ndarray], frame: int, colour: str, x: float,
     for number, part in enumerate(reach):
         y = TOP + 4 + number * high
         ink = colour if number == examples["classes"][frame] else "#BBBBBB"
-        bars.append(
-            f"<rect x='{x + 22}' y='{y:.1f}' width='{(SIDE - 30) * part:.1f}' height='{high - 2:.1f}' fill='{ink}'/>"
-        )
+        width, thick = (SIDE - 30) * part, max(high - 2, high / 2)
+        bars.append(f"<rect x='{x + 22}' y='{y:.1f}' width='{width:.1f}' height='{thick:.1f}' fill='{ink}'/>")
         if classes <= 12:
             bars.append(_text(x + 12, y + high - 4, str(number), 9))
     return "".join(bars) + _text(x + SIDE / 2, TOP + SIDE + 16, f"frame {examples['index'][frame]}", 10, colour)

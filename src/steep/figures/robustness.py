@@ -21,7 +21,8 @@ def draw(studies: pd.DataFrame, bits: pd.DataFrame, title: str) -> Figure:
     faults = studies[studies["study"] == "faults"]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
     figure.suptitle(title, fontsize=11)
-    smallest = faults.loc[faults[list(KINDS)].max(axis=1) > 0, list(KINDS)].max(axis=1).min()
+    rates = faults[list(KINDS)].max(axis=1)
+    smallest = rates[rates > 0].min() if (rates > 0).any() else 1.0  # without faults, any scale will do
     for (kind, name), colour, marker in zip(KINDS.items(), PALETTE, MARKERS, strict=False):
         others = [other for other in KINDS if other != kind]
         rate, mean, half = with_interval(

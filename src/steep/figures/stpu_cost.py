@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from steep.figures.style import GREY, MARKERS, PALETTE, plt
+from steep.figures.style import GREY, look, plt
 
 SIZES = {"longest": "longest delay (steps)", "neurons": "neurons", "fan_out": "synapses per neuron"}
 
@@ -21,7 +21,7 @@ def draw(table: pd.DataFrame) -> Figure:
             rows, number = rows.sort_values(size), ways.index(name.split(" (")[0])
             axis.plot(
                 *(rows[size], rows["us_per_step"]),
-                **{"marker": MARKERS[number], "color": PALETTE[number], "label": name, "markersize": 5},
+                **{"label": name, "markersize": 5} | look(number),
                 linestyle="--" if "cython" in name else "-",
             )
         axis.set(xscale="log", yscale="log", xlabel=title)

@@ -58,6 +58,12 @@ plt.rcParams.update(
 )
 
 
+def look(number: int) -> dict[str, str]:
+    """Return colour and marker of the curve of that number, from 0; a colour comes again with another marker."""
+    again, colour = divmod(number, len(PALETTE))
+    return {"color": PALETTE[colour], "marker": MARKERS[(colour + again) % len(MARKERS)]}
+
+
 def layer_colours(hidden: int) -> list[str]:
     """Return the colours of that many hidden layers, the first one darkest."""
     return [to_hex(colour) for colour in plt.get_cmap(LAYERS)(np.linspace(0.1, 0.65, hidden))]

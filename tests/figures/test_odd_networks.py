@@ -1,0 +1,312 @@
+"""Every figure is drawn for every network that the config accepts, without an error and without a warning."""
+
+import re
+import warnings
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from steep.analysis.activity import activity_rows, activity_table, choose_examples, measure_activity
+from steep.analysis.energy import energy_table
+from steep.architecture import Conv, MaxPool, layer_shapes, parse_layers, units
+from steep.figures import (
+    activity,
+    aggregate,
+    bits,
+    confusion,
+    effects,
+    energy,
+    feature_maps,
+    layers,
+    layout,
+    leak,
+    mistakes,
+    pipeline,
+    robustness,
+    stpu_cost,
+)
+from steep.figures.style import plt, save_figure
+from steep.frames import Frames
+from steep.simulators.torch_threshold import simulate
+from steep.stpu.layout import from_threshold_network
+from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
+
+PUBLISHED = Path(__file__).parents[2] / "report" / "published"
+LIMITS = {"neurons": {"limit": 64, "assumed": True}, "buffer_slots": {"limit": 8, "assumed": True}}
+
+
+def conv(filters: int, *kernel: int, **more: Any) -> dict[str, Any]:
+    return {"kind": "conv", "filters": filters, "kernel": list(kernel)} | more
+
+
+def pool(*size: int) -> dict[str, Any]:
+    return {"kind": "maxpool", "size": list(size)}
+
+
+def dense(units: int) -> dict[str, Any]:
+    return {"kind": "dense", "units": units}
+
+
+SAME = {"padding": "same"}
+# Shape of a frame, number of classes, hidden layers.
+NETWORKS: dict[str, tuple[tuple[int, int, int], int, list[dict[str, Any]]]] = {
+    "even kernel, zeros around": ((1, 9, 8), 3, [conv(3, 2, 2, **SAME), dense(4)]),
+    "even kernel inside": ((1, 9, 8), 3, [conv(2, 4, 2), dense(4)]),
+    "kernel larger than the image": ((1, 5, 4), 3, [conv(3, 9, 10, **SAME), dense(4)]),
+    "kernel as large as the image": ((1, 5, 4), 3, [conv(3, 5, 4), dense(4)]),
+    "kernel of one pixel": ((1, 5, 4), 3, [conv(1, 1, 1), dense(4)]),
+    "steps larger than the kernel": ((1, 9, 8), 3, [conv(2, 2, 2, stride=[4, 3]), dense(4)]),
+    "steps, zeros around": ((1, 9, 8), 3, [conv(3, 4, 3, stride=[2, 3], **SAME), dense(4)]),
+    "steps larger than the image": ((1, 9, 8), 3, [conv(3, 2, 2, stride=[20, 20], **SAME), dense(4)]),
+    "one row": ((1, 1, 30), 3, [conv(2, 1, 5), pool(1, 2), dense(4)]),
+    "one row, zeros around": ((1, 1, 30), 3, [conv(3, 1, 4, **SAME), dense(4)]),
+    "one row, kernel higher than it": ((1, 1, 30), 3, [conv(3, 4, 5, **SAME), dense(4)]),
+    "one column": ((1, 30, 1), 3, [conv(2, 5, 1), dense(4)]),
+    "one pixel": ((1, 1, 1), 2, [conv(3, 2, 2, **SAME), dense(1)]),
+    "colour": ((3, 8, 8), 3, [conv(3, 2, 2, **SAME), dense(4)]),
+    "colour, one filter": ((3, 8, 8), 3, [conv(1, 3, 3), dense(4)]),
+    "64 filters": ((1, 8, 8), 3, [conv(64, 3, 3), pool(2, 2), dense(4)]),
+    "two poolings": ((1, 12, 12), 3, [conv(3, 5, 5), pool(2, 2), pool(2, 2), dense(4)]),
+    "pooling first": ((1, 8, 8), 3, [pool(2, 2), conv(3, 3, 3)]),
+    "pooling last": ((1, 8, 8), 3, [conv(3, 3, 3), pool(6, 6)]),
+    "one unit": ((1, 6, 6), 2, [dense(1)]),
+    "one unit after another": ((1, 6, 6), 2, [dense(1), dense(1), dense(1)]),
+    "many layers": ((1, 6, 6), 3, [dense(5)] * 12),
+    "one class": ((1, 6, 6), 1, [dense(5)]),
+    "many classes": ((1, 6, 6), 70, [dense(5)]),
+}
+ODD = {
+    "ordinary": {},
+    "no mistake": {"mistakes": False},
+    "all wrong": {"mistakes": True},
+    "a class is missing": {"missing": True},
+    "one frame": {"count": 1},
+    "all frames blank": {"density": 0.0},
+    "all frames full": {"density": 1.0},
+    "dead layers": {"threshold": 1e6},
+    "units that always fire": {"threshold": -1e6},
+    "no weight but zero": {"largest": 0},
+    "currents": {"top": 255},
+}
+
+
+def threshold_network(
+    shape: tuple[int, ...], classes: int, hidden: list, top: int, largest: int, threshold: float | None
+) -> ThresholdNetwork:
+    """Return a network of random weights up to `largest`; all hidden thresholds are `threshold` where that is given."""
+    rng = np.random.default_rng(0)
+    parsed = parse_layers(hidden)
+    shapes = layer_shapes(shape, parsed, classes)
+    made: list[Any] = []
+    for layer, before, after in zip([*parsed, None], shapes, shapes[1:], strict=False):
+        if isinstance(layer, MaxPool):
+            made.append(OrPoolLayer(layer.size))
+            continue
+        theta = np.full(after[0], 0.5) if threshold is None or layer is None else np.full(after[0], threshold + 0.5)
+        if isinstance(layer, Conv):
+            weight = rng.integers(-largest, largest + 1, (layer.filters, before[0], *layer.kernel), dtype=np.int32)
+            made.append(ConvLayer(weight, theta, layer.stride, layer.padding(before)))
+        else:
+            weight = rng.integers(-largest, largest + 1, (after[0], units(before)), dtype=np.int32)
+            made.append(DenseLayer(weight, theta))
+    return ThresholdNetwork(shape, tuple(made), top)
+
+
+@cache
+def simulated(name: str, odd: str) -> dict[str, Any]:
+    """Return what figures are drawn from: a network, examples, activity, labels and classes."""
+    shape, classes, hidden = NETWORKS[name]
+    chosen = {"count": 30, "density": 0.4, "top": 1, "largest": 4, "threshold": None} | ODD[odd]
+    top = chosen["top"] if hidden[0]["kind"] != "maxpool" else 1
+    network = threshold_network(shape, classes, hidden, top, chosen["largest"], chosen["threshold"])
+    rng = np.random.default_rng(1)
+    values = (rng.random((chosen["count"], *shape)) < chosen["density"]).astype(np.uint8) * top
+    frames = Frames(values, rng.integers(0, classes, len(values)).astype(np.uint8), classes, top)
+    spikes = simulate(network, frames.values)
+    given = spikes.classes()
+    if "mistakes" in chosen:
+        frames = replace(frames, labels=((given + chosen["mistakes"]) % classes).astype(np.uint8))
+    if chosen.get("missing"):
+        frames = frames.take(frames.labels != 0)
+        spikes = simulate(network, frames.values)
+    counted = measure_activity(network, frames, spikes)
+    return {
+        "network": network,
+        "examples": choose_examples(network, frames, spikes),
+        "activity": counted,
+        "table": activity_table(pd.DataFrame(activity_rows(counted, {"experiment": "e", "seed": 0}))),
+        "names": [f"class {number}" for number in range(classes)],
+    }
+
+
+def matrices(made: dict[str, Any]) -> dict[str, np.ndarray]:
+    labels, classes = made["activity"]["labels"], made["activity"]["classes"]
+    count = len(made["names"])
+    return {
+        "original": confusion.confusion(labels, labels, count),
+        "threshold": confusion.confusion(labels, classes, count),
+    }
+
+
+def energies(made: dict[str, Any]) -> Any:
+    table = energy_table(made["table"], pd.read_csv(PUBLISHED / "energy-per-event.csv"))
+    return energy.draw(table, pd.read_csv(PUBLISHED / "energy-per-frame.csv"), {"e": "E"})
+
+
+FIGURES: dict[str, Any] = {
+    "layers": lambda made: layers.draw(made["examples"], made["network"].shapes, "t"),
+    "aggregate": lambda made: aggregate.draw(made["examples"], made["network"], "t"),
+    "mistakes": lambda made: mistakes.draw(made["examples"], made["network"], made["names"], "t"),
+    "feature_maps": lambda made: feature_maps.draw(made["activity"], "t"),
+    "confusion": lambda made: confusion.draw(matrices(made), (0, 0), 1, ["torch"], made["names"], "t"),
+    "activity": lambda made: activity.draw(made["table"], {"e": "E"}),
+    "energy": energies,
+    "layout": lambda made: layout.draw(from_threshold_network(made["network"], clock=True), LIMITS, "t"),
+}
+
+
+GEOMETRY = ("layers", "aggregate", "feature_maps")  # what depends on the shape of a network
+
+
+def check_svg(text: str) -> None:
+    """No number that is none, no side below 0: what browsers refuse."""
+    for element in ElementTree.fromstring(text).iter():
+        for name, value in element.attrib.items():
+            assert name.endswith("href") or not re.search(r"\b(nan|inf)\b", value), element.attrib
+            assert name not in ("width", "height") or not value.startswith("-"), element.attrib
+
+
+def drawn(made: dict[str, Any], names: Sequence[str]) -> None:
+    """Lay out figures, all but writing them, and animate the network; a warning is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name in names:
+            if name != "aggregate" or aggregate.fits(made["network"]):
+                FIGURES[name](made).draw_without_rendering()
+                plt.close("all")
+        check_svg(pipeline.draw(made["examples"], made["network"].shapes, "t"))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_is_drawn(name: str) -> None:
+    drawn(simulated(name, "ordinary"), GEOMETRY)
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_whatever_a_network_does_is_drawn(odd: str) -> None:
+    drawn(simulated("even kernel, zeros around", odd), tuple(FIGURES))
+    drawn(simulated("one row", odd), ("mistakes",))
+    drawn(simulated("one unit", odd), ("feature_maps",))
+
+
+def test_odd_figures_are_whole_files(tmp_path: Path) -> None:
+    made = simulated("even kernel, zeros around", "dead layers")
+    for name, draw in FIGURES.items():
+        save_figure(draw(made), tmp_path / f"{name}.svg")
+        check_svg((tmp_path / f"{name}.svg").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", [name for name, (_, _, hidden) in NETWORKS.items() if hidden[0]["kind"] == "conv"])
+def test_positions_are_shown_at_the_pixel_under_their_centre(name: str) -> None:
+    """By a loop over positions; all of them lie in the image, each on a pixel of its own."""
+    shape, _, hidden = NETWORKS[name]
+    (spec,) = parse_layers(hidden[:1])
+    before, (_, rows, columns) = spec.padding(shape), spec.output_shape(shape)
+    layer = ConvLayer(np.zeros((1, shape[0], *spec.kernel), np.int32), np.zeros(1), spec.stride, before)
+    values = np.arange(rows * columns).reshape(rows, columns)
+    expected = np.full(shape[1:], -1)
+    for row, column in np.ndindex(rows, columns):
+        window = [
+            step * stride - zeros[0] for step, stride, zeros in zip((row, column), spec.stride, before, strict=True)
+        ]
+        # Of an even side the first of the two pixels in the middle.
+        centre = [first + (side + 1) // 2 - 1 for first, side in zip(window, spec.kernel, strict=True)]
+        assert 0 <= centre[0] < shape[1] and 0 <= centre[1] < shape[2]
+        expected[tuple(centre)] = values[row, column]
+    assert aggregate.centred(values, layer, shape[1:]).tolist() == expected.tolist()
+    assert (expected >= 0).sum() == rows * columns
+
+
+def test_positions_beside_the_image_are_not_shown() -> None:
+    """More zeros around than the config asks for: a network from elsewhere."""
+    layer = ConvLayer(np.zeros((1, 1, 1, 2), np.int32), np.zeros(1), (1, 1), ((1, 2), (1, 1)))
+    values = np.arange(5 * 4).reshape(5, 4)
+    assert aggregate.centred(values, layer, (2, 3)).tolist() == [[5, 6, 7], [9, 10, 11]]
+
+
+def test_a_filter_is_shown_with_all_its_channels() -> None:
+    made = simulated("colour", "ordinary")
+    figure = FIGURES["aggregate"](made)
+    weight = made["network"].layers[0].weight
+    for number, axis in enumerate(axis for axis in figure.axes if axis.get_ylabel().startswith("filter")):
+        shown = np.asarray(axis.images[0].get_array())
+        assert sorted(shown[~np.isnan(shown)]) == sorted(weight[number].ravel())
+    assert number == len(weight) - 1
+    plt.close(figure)
+
+
+def test_no_synapses_are_not_a_number() -> None:
+    figure = FIGURES["activity"](simulated("even kernel, zeros around", "no weight but zero"))
+    assert figure.axes[1].get_title("left") == "0 events a frame, there are no synapses"
+    plt.close(figure)
+
+
+STUDY = {"leak": 1.0, "spacing": 1, "drop": 0.0, "insert": 0.0, "jitter": 0.0, "seed": 0, "accuracy": 90.0}
+BITS = pd.DataFrame({"changed": ["all", "1"], "bits": 4, "seed": 0, "accuracy": [50.0, 60]})
+EFFECTS = pd.DataFrame(
+    {"change": ["none"], "spiking": [96.0], "effect": [np.nan], "effect_ci95": [np.nan], "verdict": ["baseline"]}
+)
+
+
+def test_every_leak_has_a_curve_of_its_own_look() -> None:
+    leaks = np.linspace(0, 1, 13)
+    rows = pd.DataFrame([STUDY | {"study": "leak", "leak": value, "spacing": s} for value in leaks for s in (1, 2)])
+    figure = leak.draw(rows, "t")
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert labels == [f"leak {value:g}" for value in leaks]
+    looks = {(bar.lines[0].get_color(), bar.lines[0].get_marker()) for bar in figure.axes[0].containers}
+    assert len(looks) == len(leaks)
+    plt.close(figure)
+
+
+def test_as_many_ways_as_there_are_have_curves() -> None:
+    sizes = {"longest": 1, "neurons": 10, "fan_out": 3}
+    rows = [sizes | {"implementation": f"way {number}", "us_per_step": 1.0} for number in range(9)]
+    figure = stpu_cost.draw(pd.DataFrame(rows))
+    assert len(figure.axes[0].get_lines()) == 9
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("rates", [[0.0], [1.0], [0.0, 1e-9]])
+def test_any_fault_rates_are_drawn(rates: list[float]) -> None:
+    rows = [STUDY | {"study": "faults", kind: rate} for kind in robustness.KINDS for rate in rates]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        robustness.draw(pd.DataFrame(rows), BITS, "t").draw_without_rendering()
+        bits.draw(BITS, [1, 2], "t").draw_without_rendering()
+        effects.draw(EFFECTS, "test").draw_without_rendering()
+    plt.close("all")
+
+
+@pytest.mark.parametrize("limits", [{}, {name: {"limit": 10**9, "assumed": False} for name in LIMITS}])
+def test_a_unit_without_limits_or_with_large_ones_is_drawn(limits: dict) -> None:
+    """What nobody can see is not drawn: a thousand million neurons would take all memory."""
+    unit = from_threshold_network(simulated("one unit", "ordinary")["network"], clock=True)
+    figure = layout.draw(unit, limits, "t")
+    left, right = figure.axes
+    title = right.get_title()
+    if limits:
+        assert f"{unit.network.count} of 1,000,000,000 neurons, 8,192 drawn" in title
+        assert right.images[0].get_array().size == 3 * layout.NEURONS
+        assert "… +999999999" in [text.get_text() for text in left.texts]
+    else:
+        assert title.startswith(f"{unit.network.count} neurons; ")
+        assert f"{unit.network.slots} slots\nused" in [text.get_text() for text in left.texts]
+    plt.close(figure)
