@@ -44,6 +44,7 @@ CASES = [
     ),
     ("experiments.small-cnn-digits.backends", ["brian"], "backends.0: 'brian' is not known; did you mean 'brian2'?"),
     ("experiments.small-cnn-digits.backends", [], "backends: 0 entries; write at least 1"),
+    ("stpu.studies.responses.difference", [3, 3], "difference: the rise, 3, is not below the decay, 3; write it first"),
     (
         "networks.small-cnn.layers",
         [{"kind": "dens", "units": 3}],

@@ -237,8 +237,7 @@ def _references(config: dict[str, Any]) -> list[str]:
             split_sizes(dataset["source"], dataset["validation"])
         except SteepError as error:
             messages.append(f"datasets.{name}.validation: {error}")
-    studies = config.get("stpu", {}).get("studies", {})
-    rise, decay = studies["responses"]["difference"] if studies else (1, 2)
+    rise, decay = config.get("stpu", {}).get("studies", {}).get("responses", {}).get("difference", (1, 2))
     if rise >= decay:
         messages.append(
             f"stpu.studies.responses.difference: the rise, {rise}, is not below the decay, {decay}; write it first"

@@ -13,11 +13,12 @@ import sys
 from steep.cli import benchmarks, figures, results, stpu, study, summary  # noqa: F401 (they declare the verbs)
 from steep.cli.verbs import VERBS
 from steep.errors import SteepError
+from steep.surroundings import explained, shield
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all verbs."""
-    parser = argparse.ArgumentParser(prog="steep", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="steep", description=(__doc__ or "").partition("\n")[0])
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="<verb>")
     for verb in VERBS.values():
         verb.add_to(verbs)
@@ -31,7 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
     job = os.environ.get("STEEP_JOB", a.verb)
     logging.basicConfig(level=logging.INFO, format=f"[{job}] %(message)s", stream=sys.stderr)
     logging.getLogger("brian2").setLevel(logging.WARNING)
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
+        shield()
         if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         a.run(a)
@@ -50,6 +53,12 @@ def main(arguments: list[str] | None = None) -> int:
         print(
             f"[{job}] error: out of memory; run fewer jobs at a time (--cores) or on a larger machine", file=sys.stderr
         )
+        return 1
+    except Exception as error:
+        line = explained(error)
+        if line is None:
+            raise
+        print(f"[{job}] error: {line}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"[{job}] interrupted; nothing half-written is left, run again to go on", file=sys.stderr)

@@ -21,7 +21,7 @@ class Verb:
 
     def add_to(self, verbs: Any) -> None:
         """Add the verb to argparse's subparsers; options are required unless they say otherwise."""
-        text = (self.function.__doc__ or "").splitlines()[0]
+        text = (self.function.__doc__ or "").partition("\n")[0]
         parser = verbs.add_parser(self.function.__name__.replace("_", "-"), help=text, description=text)
         for name, option in self.options.items():
             if option.get("positional"):

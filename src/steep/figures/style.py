@@ -44,8 +44,12 @@ SHARPNESS = "cividis_r"
 # tell them apart too.
 LAYERS, OUTPUT = "RdPu_r", "#56B4E9"
 
+# The user's own settings are taken back, also those that `rcdefaults` leaves. Text is set in the font that comes with
+# Matplotlib, whatever others there are.
+plt.rcParams.update({name: value for name, value in matplotlib.rcParamsDefault.items() if name != "backend"})
 plt.rcParams.update(
     {
+        "font.sans-serif": ["DejaVu Sans"],
         "font.size": 9,
         "axes.titlesize": 10,
         "axes.spines.top": False,

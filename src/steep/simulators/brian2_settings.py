@@ -1,4 +1,5 @@
-"""Brian2's settings, which outlive a simulation: set for one, then as they were."""
+"""Brian2's settings, which are global: its own for a simulation, whatever the user prefers, and afterwards as they
+were."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,10 +9,12 @@ from brian2 import defaultclock, prefs
 
 @contextmanager
 def brian2_settings() -> Iterator[None]:
-    """At the end put back the code generation target, the floating-point type and the step of the clock. Serves as a
-    decorator too."""
-    target, dtype, step = prefs.codegen.target, prefs.core.default_float_dtype, defaultclock.dt
+    """Let what is inside, or the function that this decorates, begin with Brian2's own preferences; those from before,
+    which may be from the user's files, and the step of the clock come back after it."""
+    before, step = dict(prefs.prefs), defaultclock.dt
+    prefs.reset_to_defaults()
     try:
         yield
     finally:
-        prefs.codegen.target, prefs.core.default_float_dtype, defaultclock.dt = target, dtype, step
+        prefs.prefs.update(before)
+        defaultclock.dt = step

@@ -63,6 +63,7 @@ class _Plain:
     def __init__(self, network: ThresholdNetwork, frames: np.ndarray) -> None:
         if network.input_top > 1:
             raise SteepError("plain Brian2 is measured on spikes, not on currents")
+        prefs.reset_to_defaults()  # in a process of its own; a user's files are not part of what is measured
         prefs.core.default_float_dtype = network.float_dtype
         defaultclock.dt = STEP
         self.sizes, self.depth = network.sizes, len(network.layers)

@@ -12,6 +12,7 @@ from brian2 import Function, Network, NeuronGroup, defaultclock, device, prefs, 
 from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 
 from steep.simulators.brian2_lif import LIF, SCHEDULE, STEP
+from steep.simulators.brian2_settings import brian2_settings
 
 HERE = Path(__file__).parent
 
@@ -22,6 +23,7 @@ class PickingCodeObject(CPPStandaloneCodeObject):
     templater = CPPStandaloneCodeObject.templater.derive("steep.simulators.brian2_fast")
 
 
+@brian2_settings()
 def build(folder: Path, neurons: int, dtype: type[np.floating], options: list[str]) -> None:
     """Write, compile and keep the program of `neurons` LIF neurons with the delivery of ``steep_network.cpp``."""
     sources = folder / "brian2"
