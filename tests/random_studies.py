@@ -116,9 +116,9 @@ def random_config(rng: random.Random) -> Config:
         layers = []
         while not fits(layers, dataset):
             layers = random_layers(rng)
-        if rng.random() < 0.1:
+        if rng.random() < 0.05:
             layers.insert(0, {"kind": "maxpool", "size": rng.choice(([2, 2], [1, 3], [28, 28], [1, 1]))})
-        if rng.random() < 0.1:
+        if rng.random() < 0.05:
             layers.append({"kind": "maxpool", "size": rng.choice(([2, 2], [1, 2], [1, 1]))})
         depth, weighted = len(layers) + 1, 1 + sum(layer["kind"] != "maxpool" for layer in layers)
         networks[f"n{number}"] = {"title": f"Network {number}", "layers": layers}
@@ -156,7 +156,7 @@ def random_config(rng: random.Random) -> Config:
             "frames": rng.choice((1, 5, 1000)),
             "weight_bits": rng.sample(range(2, 17), rng.choice((1, 2))),
         },
-        "parts": rng.choice((1, 1, 2, 3)),
+        "parts": rng.choice((1, 1, 1, 1, 1, 1, 2, 3)),
     }
     if rng.random() < 0.5:
         config["baseline"] = rng.choice(list(experiments))
