@@ -78,7 +78,7 @@ def delivery_alone(network: ThresholdNetwork, folder: Path, options: list[str]) 
     (folder / "network.h").write_text("")
     (folder / "main.cpp").write_text(HARNESS_MAIN)
     kind = "float" if network.float_dtype is np.float32 else "double"
-    command = [program.compiler(), "-std=c++17", "-O1", "-w", *options, f"-DFLOAT={kind}"]
+    command = [*program.compiler(), "-std=c++17", "-O1", "-w", *options, f"-DFLOAT={kind}"]
     command += [f"-I{folder}", f"-I{program.HERE}", str(folder / "main.cpp"), "-o", str(folder / "simulation")]
     subprocess.run(command, check=True)
     return folder / "simulation"

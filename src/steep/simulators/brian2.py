@@ -2,7 +2,7 @@
 
 *Reference* (`steep.simulators.brian2_lif`) is ordinary Brian2, a synapse for each connection, which any Brian2 user can
 read and check; *fast* (`steep.simulators.brian2_fast`) adds rows of weights. Both give the same spikes. Fast is taken
-unless compiling it would take longer than the whole simulation by the reference, or there is no compiler.
+unless compiling it would take longer than the whole simulation by the reference, there is no compiler, or it fails.
 """
 
 import logging
@@ -10,7 +10,8 @@ from collections.abc import Collection
 
 import numpy as np
 
-from steep.simulators.brian2_fast.program import is_built, missing_tools
+from steep.errors import SteepError
+from steep.simulators.brian2_fast.program import is_built, missing_tools, program_for
 from steep.spikes import Spikes
 from steep.threshold.network import ThresholdNetwork
 
@@ -24,17 +25,29 @@ def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int
 
     `keep` numbers the layers whose spikes are returned, from 1; all of them unless told.
     """
-    # Imported when needed: the reference brings Brian2 with it, which takes longer than many a simulation.
     missing = missing_tools()
     if missing:
         log.warning("no %s: install it for a simulation many times faster; Brian2's own synapses do it now", missing)
-    elif is_built(network) or reference_seconds(network, len(frames)) > COMPILATION:
+    elif _fast_program(network, len(frames)):
         from steep.simulators.brian2_fast import simulate as fast
 
         return fast(network, frames, keep)
+    # Imported when needed: the reference brings Brian2 with it, which takes longer than many a simulation.
     from steep.simulators.brian2_lif import simulate as reference
 
     return reference(network, frames, keep)
+
+
+def _fast_program(network: ThresholdNetwork, frames: int) -> bool:
+    """Return whether there is now a program for the fast delivery, built here if that is worth it. What goes wrong in
+    building is told and no error; what goes wrong in running it is one."""
+    try:
+        if is_built(network) or reference_seconds(network, frames) > COMPILATION:
+            program_for(network)
+            return True
+    except SteepError as error:
+        log.warning("%s; Brian2's own synapses do it now, which takes longer", error)
+    return False
 
 
 def reference_seconds(network: ThresholdNetwork, frames: int) -> float:

@@ -4,6 +4,7 @@
 ``steep_network.cpp`` and receives ``simulation``.
 """
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 from brian2 import Function, Network, NeuronGroup, defaultclock, device, prefs, second, set_device
 from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 
+from steep.simulators.brian2_fast.tools import PLAIN
 from steep.simulators.brian2_lif import LIF, SCHEDULE, STEP
 from steep.simulators.brian2_settings import brian2_settings
 
@@ -30,7 +32,13 @@ def build(folder: Path, neurons: int, dtype: type[np.floating], options: list[st
     set_device("cpp_standalone", directory=str(sources), build_on_run=False)
     prefs.core.default_float_dtype = dtype
     prefs.codegen.cpp.extra_compile_args_gcc = options
-    prefs.codegen.cpp.include_dirs = [str(HERE), str(folder)]
+    # Paths stand in a makefile, where blanks and signs have a meaning: the headers are brought to the folder, whose
+    # path has none, and an environment's libraries are left out where theirs has.
+    for header in HERE.glob("*.h"):
+        shutil.copy(header, folder)
+    prefs.codegen.cpp.include_dirs = [str(folder)]
+    for name in ("codegen.cpp.library_dirs", "codegen.cpp.runtime_library_dirs"):
+        prefs[name] = [path for path in prefs[name] if PLAIN.fullmatch(path)]
     prefs.codegen.cpp.headers = ['"steep_network.h"']
     prefs.devices.cpp_standalone.extra_make_args_unix = ["-j2"]
     defaultclock.dt = STEP

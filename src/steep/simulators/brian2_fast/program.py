@@ -5,19 +5,14 @@ depend on: source, versions, compiler, processor. Each build has a folder of its
 is complete, so that jobs that start at once cannot mix, and a program that is there works.
 """
 
-import fcntl
 import hashlib
 import logging
-import os
-import platform
+import secrets
+import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
 from importlib.metadata import version
 from itertools import accumulate
 from pathlib import Path
@@ -26,21 +21,13 @@ import numpy as np
 
 from steep.architecture import Shape, units
 from steep.errors import SteepError
+from steep.simulators.brian2_fast.cache import built, cache_folder, keep_log, one_builder, put
+from steep.simulators.brian2_fast.tools import build_environment, compiler, machine, missing_tools, workshop_folder
 from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork
 
 log = logging.getLogger("steep")
 HERE = Path(__file__).parent
 COMPILER_OPTIONS = ["-w", "-O3", "-march=native", "-std=c++17", "-fno-trapping-math"]
-
-
-def missing_tools() -> str:
-    """Return the names of the tools that building needs and that are not there; empty when all are."""
-    return " and ".join(name for name in (compiler(), "make") if shutil.which(name) is None)
-
-
-def compiler() -> str:
-    """Return the C++ compiler's command, which Brian2 takes from CXX."""
-    return os.environ.get("CXX", "g++").split()[0]
 
 
 def program_for(network: ThresholdNetwork) -> Path:
@@ -49,23 +36,33 @@ def program_for(network: ThresholdNetwork) -> Path:
     Raises
     ------
     SteepError
-        when there is no compiler, or Brian2 or the compiler fails.
+        when there is no compiler, or Brian2 or the compiler fails, or there is no place for the program.
 
     """
     if missing_tools():
         raise SteepError(f"Brian2's fast delivery needs {missing_tools()}; install it, or use backend brian2-reference")
     source = source_of(network)
-    folder = _cache_folder() / _digest(source)
-    executable = folder / "simulation"
-    with _one_builder(folder):
-        if not executable.exists():
-            _build(source, network, folder)
-    return executable
+    name = _digest(source)
+    if (executable := built(name)) is not None:
+        return executable
+    folder = cache_folder() / name
+    try:
+        with one_builder(folder):
+            if not built(name):
+                _build(source, network, folder)
+    except OSError as error:
+        raise SteepError(
+            f"{error.filename or folder}: the Brian2 simulation cannot be built ({error.strerror}); "
+            "make room or set STEEP_CACHE"
+        ) from error
+    if (executable := built(name)) is not None:
+        return executable
+    raise SteepError(f"programs in {folder.parent} may not be run; set STEEP_CACHE to a folder where they may")
 
 
 def is_built(network: ThresholdNetwork) -> bool:
     """Return whether the program for the network's architecture is there already."""
-    return (_cache_folder() / _digest(source_of(network)) / "simulation").exists()
+    return built(_digest(source_of(network))) is not None
 
 
 def source_of(network: ThresholdNetwork) -> str:
@@ -220,76 +217,39 @@ double steep_advance(int64_t step) {{ return steep::advance(step); }}
 
 def _digest(source: str) -> str:
     """Return the name of a program: whatever could make another program of the source is in it."""
-    parts = [source, version("brian2"), *COMPILER_OPTIONS, os.environ.get("CXX", ""), _machine()]
+    parts = [source, version("brian2"), *COMPILER_OPTIONS, *compiler(), machine(tuple(compiler()))]
     parts += [path.read_text(encoding="utf-8") for path in sorted(HERE.rglob("*")) if path.suffix in (".h", ".cpp")]
     parts.append((HERE / "build.py").read_text(encoding="utf-8"))
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
-
-
-@cache
-def _machine() -> str:
-    """Return the compiler's version and what the processor can do: the program is compiled for it."""
-    said = subprocess.run([compiler(), "--version"], capture_output=True, text=True).stdout
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    except OSError:
-        flags = platform.processor()
-    return f"{said}\0{platform.machine()}\0{flags}"
-
-
-@cache
-def _cache_folder() -> Path:
-    """Return the folder of compiled programs; one of this process alone where the usual one cannot be written."""
-    chosen = Path(os.environ.get("STEEP_CACHE") or Path.home() / ".cache" / "steep") / "brian2"
-    try:
-        chosen.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=chosen):
-            return chosen
-    except OSError as error:
-        log.warning("%s cannot be written (%s); set STEEP_CACHE to keep compiled simulations", chosen, error.strerror)
-        return Path(tempfile.mkdtemp(prefix="steep-cache-"))
-
-
-@contextmanager
-def _one_builder(folder: Path) -> Iterator[None]:
-    """Let other processes wait while one builds. Where files cannot be locked, several may build; each is right."""
-    with folder.with_suffix(".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        except OSError:
-            log.debug("no locks on %s", folder.parent)
-        yield
+    return hashlib.sha256("\0".join(parts).encode(errors="replace")).hexdigest()[:20]
 
 
 def _build(source: str, network: ThresholdNetwork, folder: Path) -> None:
-    """Build the program in a folder beside `folder` and rename that."""
+    """Build the program in a temporary folder, put it beside `folder` and rename that."""
     started = time.monotonic()
     log.info("compiling the Brian2 simulation of this architecture, once")
-    building = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
+    workshop = workshop_folder()
+    # Not a temporary folder, which would be closed to others: what is in the cache may be shared.
+    complete = folder.with_name(f"{folder.name}-{secrets.token_hex(4)}")
     try:
-        (building / "steep_network.cpp").write_text(source, encoding="utf-8")
+        (workshop / "steep_network.cpp").write_text(source, encoding="utf-8")
         command = [
             sys.executable,
             "-m",
             "steep.simulators.brian2_fast.build",
-            str(building),
+            str(workshop),
             str(sum(network.sizes[1:])),
         ]
         command += [network.float_dtype.__name__, *COMPILER_OPTIONS]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode or not (building / "simulation").exists():
-            kept = folder.with_suffix(".log")
-            kept.write_text(done.stdout + done.stderr, encoding="utf-8")
-            raise SteepError(f"the Brian2 simulation did not compile; {kept} says why (is {compiler()} complete?)")
-        for path in building.iterdir():
-            if path.name not in ("simulation", "steep_network.cpp"):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-        try:
-            building.rename(folder)
-        except OSError:
-            if not (folder / "simulation").exists():
-                raise
+        done = subprocess.run(command, env=build_environment(workshop), capture_output=True)
+        if done.returncode or not (workshop / "simulation").exists():
+            kept = keep_log(folder, done.stdout + done.stderr)
+            words = shlex.join(compiler())
+            raise SteepError(f"the Brian2 simulation did not compile; {kept} says why (is {words} complete?)")
+        complete.mkdir()
+        for name in ("steep_network.cpp", "simulation"):
+            shutil.copy(workshop / name, complete / name)
+        put(complete, folder)
     finally:
-        shutil.rmtree(building, ignore_errors=True)
+        for left in (workshop, complete):
+            shutil.rmtree(left, ignore_errors=True)
     log.info("compiled in %.0f s", time.monotonic() - started)
