@@ -252,9 +252,7 @@ def test_a_log_that_cannot_be_written_is_kept_elsewhere(shared: Path, tmp_path: 
 def test_no_room_for_a_program_is_one_line(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "missing_tools", lambda: "")
     monkeypatch.setattr(program, "_build", refusing)
-    with pytest.raises(
-        SteepError, match=r"somewhere: the Brian2 simulation cannot be built \(Permission denied\); make room or set"
-    ):
+    with pytest.raises(SteepError, match=r"somewhere: .* cannot be built \(Permission denied\); make room"):
         program.program_for(NETWORK)
     monkeypatch.setattr(program, "_build", lambda *_: None)
     with pytest.raises(SteepError, match="may not be run; set STEEP_CACHE to a folder where they may"):

@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from steep.figures.style import GREY, error_bars, look, plt, with_interval
+from steep.figures.text import formula
 
 
 def draw(studies: pd.DataFrame, title: str) -> Figure:
@@ -29,7 +30,7 @@ def draw(studies: pd.DataFrame, title: str) -> Figure:
         xticks=sorted(rows["spacing"].unique()),
     )
     left.legend(fontsize=8)
-    right.set(xlabel="part of a membrane left for the next frame, (1 − leak)$^{spacing}$")
+    right.set(xlabel=formula("part of a membrane left for the next frame, (1 − leak)$^{spacing}$"))
     right.grid(axis="y", color=GREY, alpha=0.2)
     left.grid(axis="y", color=GREY, alpha=0.2)
     return figure

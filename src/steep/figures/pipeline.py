@@ -15,6 +15,7 @@ import numpy as np
 from steep.analysis.activity import check_examples
 from steep.figures.layers import choose
 from steep.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, as_grid, layer_name, plt
+from steep.figures.text import readable
 from steep.trace import as_text
 
 SECONDS = 1.1  # a step stays on the screen
@@ -53,7 +54,7 @@ def draw(examples: dict[str, np.ndarray], shapes: list[tuple[int, ...]], title: 
 
     """
     check_examples(examples, shapes)
-    chosen, heading = choose(examples, title)
+    chosen, heading = choose(examples, readable(title))
     last = len(shapes) - 1
     chosen = np.resize(chosen, max(len(chosen), last + FULL))
     steps = len(chosen) + last

@@ -55,7 +55,7 @@ def draw(settings: dict[str, tuple[str, float]]) -> Figure:
             above.plot(x, sharpened(x, shape, CENTRE, SLOPE, value), color=colour, linewidth=width, label=label)
             below.plot(x, surrogate(x, shape, value, widest), color=colour, linewidth=width)
         above.plot(x, np.clip(x, 0, 1), color=GREY, linestyle=":", linewidth=1.2, label="ReLU, cut at its ceiling")
-        heading = textwrap.fill(name, 50, break_on_hyphens=False)
+        heading = textwrap.fill(name, 50, break_on_hyphens=False, max_lines=8, placeholder=" …")
         above.set_title(f"{heading}\n{shape}, learns through a slope of at most {widest:g}", fontsize=9)
         below.set(xlabel="pre-activation / ceiling", ylim=(-0.05 * steepest, 1.1 * steepest))
         below.tick_params(labelbottom=True)

@@ -1,8 +1,10 @@
 """One look for all figures: same colours and names everywhere, readable in print and by the colour-blind; same bytes
 on every run."""
 
+import logging
 import math
 import re
+import warnings
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,11 @@ from matplotlib.ticker import MaxNLocator
 
 from steep.analysis.statistics import interval
 from steep.errors import SteepError
+from steep.figures.text import make_literal
 from steep.files import write_text
 from steep.trace import as_text
+
+log = logging.getLogger("steep")
 
 # Okabe and Ito's palette.
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#555555"
@@ -160,12 +165,22 @@ def compact(svg: str) -> str:
 
 
 def save_figure(figure: Figure, path: Path | str, trace: dict[str, Any] | None = None) -> None:
-    """Write an SVG without a date, so that equal figures have equal bytes, and close the figure.
+    """Write an SVG without a date, so that equal figures have equal bytes, and close the figure. Its
+    text is taken literally (`steep.figures.text`).
 
     `trace` says what the figure was made from (`steep.trace.trace_of`) and becomes part of the file's metadata.
     """
     metadata = {"Date": None, "Description": as_text(trace) if trace else None}
+    make_literal(figure)
     svg = StringIO()
-    figure.savefig(svg, format="svg", metadata=metadata)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        figure.savefig(svg, format="svg", metadata=metadata)
     plt.close(figure)
+    lacking = [warning for warning in warned if "missing from font" in str(warning.message)]
+    if lacking:
+        log.warning("%s: the font of the figures lacks letters of its text; boxes stand in their place", path)
+    for warning in warned:
+        if warning not in lacking:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     write_text(path, compact(svg.getvalue()))
