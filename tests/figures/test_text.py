@@ -143,6 +143,9 @@ def test_long_text_stays_inside_the_figure(name: str, words: str) -> None:
         warnings.simplefilter("error")
         make_literal(figure)
         figure.draw_without_rendering()
+    for title in figure.texts:  # those of the figure itself
+        box = title.get_window_extent()
+        assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1
     plt.close(figure)
 
 
@@ -168,6 +171,6 @@ def test_text_is_made_readable_and_fits() -> None:
     assert readable("a\x07\ud800\ufffe\tb\r\nc\rd") == f"a{3 * sign} b\nc\nd"
     assert readable("$x$ é 中 \U0001f600 \u202e") == "$x$ é 中 \U0001f600 \u202e"
     assert fitted("one two three", 13) == "one two three"
-    assert fitted("one two three\nfour", 8) == "one two\nthree\nfour"
-    assert fitted("one two three four five six", 7) == "one two\nthree\nfour …"
-    assert fitted("x" * 20, 10) == "x" * 10 + "\n" + "x" * 10
+    assert fitted("one two three\nfour", 12) == "one two\nthree\nfour"
+    assert fitted("one two three four five six", 10) == "one two\nthree\nfour …"
+    assert fitted("x" * 14, 10) == "x" * 7 + "\n" + "x" * 7

@@ -62,5 +62,7 @@ def draw(settings: dict[str, tuple[str, float]]) -> Figure:
         if number % columns == 0:
             above.set_ylabel("activation")
             below.set_ylabel("derivative used\nfor learning")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=3)
+    figure.legend(
+        *axes[0, 0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=min(3, columns + 1)
+    )
     return figure

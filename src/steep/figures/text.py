@@ -12,8 +12,9 @@ from matplotlib.ticker import FixedFormatter, Formatter, FuncFormatter
 # What figures themselves set as formulas.
 FORMULAS: set[str] = set()
 LINES = 3  # of what is too long for one, so many are shown
-# A letter is at least so wide, in sizes of its font; what is longer by this measure does not fit.
-NARROW = 0.5
+# How wide letters are on average, in sizes of their font, at least and at most: what is too long for narrow ones does
+# not fit, and is wrapped as if it had wide ones.
+NARROW, WIDE = 0.5, 0.7
 # Parts of a figure's width that text of one of its panels, and names along an axis, may have.
 PANEL, NAMES = 0.6, 0.5
 
@@ -36,10 +37,11 @@ def _unfit(letter: str) -> bool:
 
 
 def fitted(text: str, most: int) -> str:
-    """Return `text` with lines of more than `most` letters wrapped, and cut after `LINES` lines."""
+    """Return `text` with lines of more than `most` narrow letters wrapped, and cut after `LINES` lines."""
     lines = []
     for line in readable(text).split("\n"):
-        lines += textwrap.wrap(line, most, max_lines=LINES, placeholder=" …") if len(line) > most else [line]
+        width = int(most * NARROW / WIDE)
+        lines += textwrap.wrap(line, width, max_lines=LINES, placeholder=" …") if len(line) > most else [line]
     return "\n".join(lines)
 
 
