@@ -15,6 +15,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from matplotlib import pyplot as plt
 from random_sharpened import random_layers
 
 from steep.architecture import layer_shapes, parse_layers
@@ -477,7 +478,10 @@ def attempt(seed: int, folder: Path) -> str:
     except SteepError as error:
         assert "\n" not in str(error)
         return f"refused: {error}"
-    study(config, folder)
+    try:
+        study(config, folder)
+    finally:
+        plt.close("all")  # a verb's process ends with its figure, this one goes on
     return "ran"
 
 
