@@ -53,7 +53,7 @@ demo: $(READY) ## the whole study on data that need no download, in minutes; end
 	@echo "The report of the demo study: $(abspath results/demo/report.html)"
 
 test: $(READY) ## pass the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 mutants: $(MUTANTS)/.ready ## change the code in 400 places, one at a time, and see whether a test fails (about an hour)
 	PATH=$(abspath $(MUTANTS))/bin:$$PATH PYTHONPATH=$(CURDIR)/mutants/src OMP_NUM_THREADS=1 python tests/mutants.py 400 $(SEED)
