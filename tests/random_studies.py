@@ -22,6 +22,7 @@ from steep.architecture import layer_shapes, parse_layers
 from steep.cli import main as steep
 from steep.config import check_config
 from steep.datasets import SOURCES
+from steep.datasets.sizes import split_sizes
 from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import ACTIVATIONS
@@ -189,7 +190,7 @@ def images(config: Config) -> dict[str, dict[str, Frames]]:
     found = {}
     for name, entry in config["datasets"].items():
         train, test, _ = SOURCES[entry["source"]].load([], Path())
-        held = entry["validation"]
+        held = split_sizes(entry["source"], entry["validation"])["validation"]
         found[name] = {
             "train": train.take(slice(held, held + TRAIN)),
             "validation": train.first(held),
