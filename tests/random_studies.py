@@ -204,11 +204,13 @@ class Failed(AssertionError):
 
 
 def run(verb: str, **options: Any) -> None:
-    """Run a verb; paths and texts as they are, lists of paths one by one, everything else as JSON."""
+    """Run a verb; paths and texts as they are, lists of paths one by one, switches alone, everything else as JSON."""
     arguments = [verb]
     for name, value in options.items():
         arguments.append(f"--{name.replace('_', '-')}")
-        if isinstance(value, Path | str | int) and not isinstance(value, bool):
+        if value is True:
+            continue  # a switch
+        if isinstance(value, Path | str | int):
             arguments.append(str(value))
         elif isinstance(value, list) and value and all(isinstance(one, Path) for one in value):
             arguments += map(str, value)
@@ -307,6 +309,7 @@ def run_seed(config: Config, key: str, seed: int, folder: Path) -> None:
         run(
             "compare-backends",
             **extra,
+            network=circuit if suffix else network,
             readout=readout,
             labels=labels,
             frames=tested,
@@ -359,7 +362,19 @@ def run_seed(config: Config, key: str, seed: int, folder: Path) -> None:
 
         nir.read(here / "exact.nir"), nir.read(here / "portable.nir")
         if config["encodings"][entry["encoding"]]["kind"] != "current":
-            run("export-model", network=network, frames=tested, count=100, output=here / "model.txt")
+            for readout in entry.get("readouts", ["potential"]):
+                coded = {"circuit": here / "readout-spikes.npz", "population": population}
+                run(
+                    "export-model",
+                    **(coded if readout == "spikes" else {}),
+                    readout=readout,
+                    network=network,
+                    frames=validation,
+                    count=100,
+                    inexact=True,
+                    output=here / f"model-{readout}.txt",
+                    table=here / f"model-{readout}.csv",
+                )
 
 
 def draw(config: Config, folder: Path) -> None:
@@ -388,14 +403,14 @@ def draw(config: Config, folder: Path) -> None:
     published = ROOT / "report/published/energy-per-frame.csv"
     per_event = ROOT / "report/published/energy-per-event.csv"
     table("tabulate-energy", "energy", activity=tables / "activity.csv", published=per_event)
-    words = {name: tables / f"talk.{name}" for name in ("markdown", "view", "note")}
+    words = {name: tables / f"talk.{name}" for name in ("markdown", "view", "note", "landing")}
     table("tabulate-talk", "talk", study=config, accuracy=tables / "accuracy.csv", **words)
-    words = {name: tables / f"verdicts.{name}" for name in ("view", "answer", "note")}
+    words = {name: tables / f"verdicts.{name}" for name in ("view", "answer", "note", "landing", "landing-answer")}
     table("tabulate-verdicts", "verdicts", study=config, talk=tables / "talk.csv", **words)
     evaluation = config["evaluation"]
     run("plot-overview", verdicts=tables / "verdicts.csv", evaluation=evaluation, output=figures / "overview.svg")
     if "baseline" in config:
-        words = {name: tables / f"effects.{name}" for name in ("view", "note")}
+        words = {name: tables / f"effects.{name}" for name in ("view", "note", "landing")}
         table("tabulate-effects", "effects", study=config, accuracy=tables / "accuracy.csv", **words)
         run("plot-effects", effects=tables / "effects.csv", evaluation=evaluation, output=figures / "effects.svg")
     titles = {key: f"{key} drawn" for key in config["experiments"]}
