@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,11 +75,12 @@ def test_the_status_of_a_job_needs_no_file_mode(clone: Path, tmp_path: Path) -> 
     script = tmp_path / "scontrol"
     script.write_text('#!/bin/sh\necho "JobId=$4 JobState=COMPLETED"\n')
     script.chmod(0o755)
-    (clone / "profiles" / "generic" / "status").chmod(0o644)
-    profile = yaml.safe_load((clone / "profiles" / "generic" / "profile.yaml").read_text())
+    folder = shutil.copytree(clone / "profiles", tmp_path / "copy" / "profiles").parent
+    (folder / "profiles" / "generic" / "status").chmod(0o644)
+    profile = yaml.safe_load((folder / "profiles" / "generic" / "profile.yaml").read_text())
     done = subprocess.run(
         ["sh", "-c", f"{profile['cluster-generic-status-cmd']} '7'"],
-        cwd=clone,
+        cwd=folder,
         env={"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,
         text=True,

@@ -13,7 +13,7 @@ from checkouts import ENVIRONMENT, copy_of
 from steep.status import plan
 
 pytestmark = pytest.mark.dag
-JOBS = 125  # of the test study, without the final target
+JOBS = 127  # of the test study, without the final target
 MODULE = """
 configfile: "outer.yaml"
 

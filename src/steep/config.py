@@ -299,6 +299,8 @@ def _enough_frames(config: dict[str, Any], experiment: str, entry: dict[str, Any
         sizes = split_sizes(dataset["source"], dataset["validation"])
     except SteepError:
         return []  # told where the data set stands
+    if sizes is None:  # a data set of the user's own tells its sizes when it is fetched
+        return []
     messages = []
     used = ["original", "sharpening", *(["population"] if "spikes" in entry.get("readouts", []) else [])]
     side = max(SOURCES[dataset["source"]].shape[1:])

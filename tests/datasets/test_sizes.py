@@ -39,3 +39,7 @@ def test_something_is_left_to_train_on(source: str, most: int) -> None:
     assert min(split_sizes(source, most).values()) > 0
     with pytest.raises(SteepError, match=f"{most + 1} of the {sum(GROUPS[source])} training frames of {source} leave"):
         split_sizes(source, most + 1)
+
+
+def test_of_a_data_set_of_the_users_own_nothing_is_said() -> None:
+    assert split_sizes("mine", 10) is None

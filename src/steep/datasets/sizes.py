@@ -18,9 +18,11 @@ GROUPS = {
 TEST = {"mnist": 10000, "cifar10": 10000, "hyperspectral": 7200, "samson": 1805, "digits": 359}
 
 
-def split_sizes(source: str, validation: int) -> dict[str, int]:
-    """Return the number of frames of each split when so many training frames or a few more are set aside; SteepError
-    when none would be left."""
+def split_sizes(source: str, validation: int) -> dict[str, int] | None:
+    """Return the number of frames of each split when so many training frames or a few more are set aside, None for a
+    source that is not in these tables; SteepError when none would be left."""
+    if source not in GROUPS:
+        return None
     ends = list(accumulate(GROUPS[source]))
     held_out = next((end for end in ends if end >= validation), ends[-1])
     if held_out == ends[-1]:
