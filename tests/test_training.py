@@ -13,6 +13,7 @@ from steep.frames import Frames
 from steep.networks import ACTIVATIONS, DeepNetwork
 from steep.training import (
     M_MMAP_THRESHOLD,
+    OPTIMIZERS,
     augment,
     estimate_statistics,
     keep_memory,
@@ -179,3 +180,25 @@ def test_an_older_c_library_gets_what_it_takes(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("steep.training.ctypes.CDLL", lambda name: Older)
     keep_memory()
     assert taken[M_MMAP_THRESHOLD] == 2**25
+
+
+def test_precision_is_that_of_the_recipe_and_otherwise_float32(bars: Frames) -> None:
+    results = [
+        train_original(SPEC, RECIPE | chosen, bars, bars, 0)[0].tensors()["output.weight"].tobytes()
+        for chosen in ({}, {"precision": "float32"}, {"precision": "bfloat16"})
+    ]
+    assert results[0] == results[1] != results[2]
+
+
+def test_weights_decay_by_what_the_recipe_says(bars: Frames, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+    made = OPTIMIZERS["adam"]
+    monkeypatch.setitem(OPTIMIZERS, "adam", lambda *given: (told.append(given[1:]), made(*given))[1])
+    for decay in ({}, {"weight_decay": 0.125}):
+        train_original(SPEC, RECIPE | decay, bars, bars, 0)
+    assert told == [(0.01, 0.0), (0.01, 0.125)]
+
+
+def test_the_history_counts_epochs_from_1(bars: Frames) -> None:
+    _, rows = train_original(SPEC, RECIPE, bars, bars, 0)
+    assert [(row["epoch"], row["sharpness"]) for row in rows] == [(1, 0.0), (2, 0.0), (3, 0.0)]

@@ -106,3 +106,21 @@ def test_a_cost_given_as_a_range(spiking: float, word: str) -> None:
     assert "of a range by half its width (here ±0.74 points)" in rule_note(table)
     wide = verdict_table(talk({"c": 96.5}, ci=0.8, seeds=2), study)
     assert wide["verdict"].tolist()[-1] == "undecided" and "seeds scatter too much, for C" in answer(wide, "test")
+
+
+def test_the_table_for_people_holds_the_numbers() -> None:
+    (row,) = verdict_view(verdict_table(talk({"a": 97.1}), STUDY)).to_dict("records")
+    assert row == {
+        "Network": "A",
+        "Data": "d",
+        "Original accuracy": "reproduced",
+        "Spiking accuracy": "reproduced",
+        "Cost of spiking": "reproduced",
+        "Original: talk": "98.0",
+        "Original: ours": "98.00\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.10",
+        "Spiking: talk": "97.0",
+        "Spiking: ours": "97.10\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.10",
+        "Cost: talk": "−1.0",
+        "Cost: ours": "−0.90\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.10",
+        "Against trained on": "−1.00\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.10",
+    }

@@ -69,6 +69,7 @@ WRONG = [
     (FILE.replace("4\t\t0\t1", "4\t\tnan\t1"), 7, "column 1.V holds 'nan', not a number"),
     (FILE.replace("$t\t\t\t1", "$t\t\t\t1.V"), 4, "a header has empty cells"),
     (FILE.replace("$t\t\t\t1", "$t\tx\t\t1"), 4, "a header has empty cells"),
+    (FILE.replace("$t\t\t\t1", "$t\t\t\t"), 4, "a header has empty cells"),
 ]
 
 

@@ -8,7 +8,7 @@ from random_networks import evaluate_plainly, frames_for, threshold_networks
 
 from steep.errors import SteepError
 from steep.stpu import brian2_stpu, reference
-from steep.stpu.layout import Link, Timing, from_threshold_network, lay_out, timing
+from steep.stpu.layout import Link, Timing, from_threshold_network, lay_out, raise_thresholds, timing
 from steep.stpu.network import Stimulus
 from steep.stpu.studies import classify, stimulus_of
 from steep.threshold.network import DenseLayer, Synapses, ThresholdNetwork
@@ -113,3 +113,15 @@ def test_leak_lets_frames_disturb_each_other_until_they_are_far_enough_apart() -
     half = from_threshold_network(network, leak=0.5)
     assert classify(half, frames, spacing=1).tolist() == [0, 0]
     assert classify(half, frames, spacing=2).tolist() == [0, 1]
+
+
+def test_thresholds_below_0_are_raised_by_whole_numbers_to_just_above_it() -> None:
+    given = np.array([-3.0, -1.0, -0.5, -2.5, 0.0, 0.5, 2.0])
+    assert raise_thresholds(given).tolist() == [1.0, 1.0, 0.5, 0.5, 0.0, 0.5, 2.0]
+
+
+def test_without_the_clock_thresholds_stay_as_they_are_for_currents_too() -> None:
+    network = ThresholdNetwork((1, 1, 2), (DenseLayer(np.array([[1, 2]], np.int32), np.array([-1.5])),), 255)
+    plain, lifted = (from_threshold_network(network, clock=clock) for clock in (False, True))
+    assert plain.network.threshold.tolist() == [-1.5] and plain.injection.lift.tolist() == [0.0]
+    assert lifted.network.threshold.tolist() == [0.5] and lifted.injection.lift.tolist() == [2.0]

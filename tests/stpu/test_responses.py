@@ -31,3 +31,8 @@ def test_the_membrane_is_the_response(name: str, simulate) -> None:
     train = Stimulus(np.array([0, 4, 9]), np.zeros(3, np.int64), silent, silent, np.zeros(0))
     summed = simulate(network, train, 60, np.array([1])).potential.ravel()
     assert np.array_equal(summed, sum(np.concatenate([np.zeros(d), membrane[: 60 - d]]) for d in (0, 4, 9)))
+
+
+def test_the_target_never_fires_even_if_every_synapse_were_at_its_largest() -> None:
+    network = response_network(np.ones(5), 8)
+    assert network.weight.tolist() == [127.0] * 5 and network.threshold[1] > 5 * 127

@@ -1,5 +1,7 @@
 """Design rules: what is used is counted rightly, the limit itself still fits, one more does not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -27,7 +29,16 @@ def test_every_rule(rule: str) -> None:
 
 
 def test_weights_that_are_no_integers_fit_no_number_of_bits() -> None:
-    from dataclasses import replace
-
     (finding,) = check(replace(NETWORK, weight=NETWORK.weight + 0.5), {"weight_bits": {"limit": 16, "assumed": False}})
     assert finding.complaint and "not an integer" in finding.complaint
+
+
+def test_a_network_without_synapses_uses_none() -> None:
+    network = replace(
+        NETWORK,
+        source=np.zeros(0, np.int64),
+        target=np.zeros(0, np.int64),
+        weight=np.zeros(0),
+        delay=np.zeros(0, np.int64),
+    )
+    assert [RULES[rule](network, 9).used for rule in ("fan_in", "fan_out")] == [0, 0]
