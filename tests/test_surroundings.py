@@ -141,11 +141,12 @@ def test_variables_that_change_sums_are_gone(monkeypatch: pytest.MonkeyPatch, tm
     foreign = ("ATEN_CPU_CAPABILITY", "MKL_CBWR", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "TORCH_LOGS")
     for name in foreign:
         monkeypatch.setenv(name, "default")
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path))
+    kept = {"OMP_NUM_THREADS": "3", "MPLCONFIGDIR": str(tmp_path), "OPENBLAS_CORETYPE": "Haswell"}
+    for name, value in kept.items():
+        monkeypatch.setenv(name, value)
     shield()
     assert not set(foreign) & set(os.environ)
-    assert (os.environ["OMP_NUM_THREADS"], os.environ["MPLCONFIGDIR"]) == ("3", str(tmp_path))
+    assert {name: os.environ[name] for name in kept} == kept
     assert os.environ["MPLBACKEND"] == "agg" and Path(os.environ["MATPLOTLIBRC"]).is_file()
     (tmp_path / "matplotlibrc").write_bytes(b"\xff")
     with pytest.raises(SteepError, match="matplotlibrc: cannot be read"):
