@@ -17,14 +17,12 @@ if not workflow.configfiles:
 
 
 include: "rules/common.smk"
-include: "rules/items.smk"
 include: "rules/data.smk"
 include: "rules/training.smk"
 include: "rules/simulation.smk"
-include: "rules/analysis.smk"
-include: "rules/tables.smk"
-include: "rules/figures.smk"
+include: "rules/measurement.smk"
 include: "rules/stpu.smk"
+include: "rules/catalogue.smk"
 
 
 report: "report/workflow.rst"
@@ -33,8 +31,8 @@ report: "report/workflow.rst"
 rule all:
     default_target: True
     input:
-        figures(),
-        pages(),
-        expand(RESULTS / "tables/traces.{format}", format=["csv", "html"]),
+        all_of(FIGURES, "figures/{}.svg"),
+        all_of(TABLES, "tables/{}.html"),
+        expand(RESULTS / "tables/{name}", name=["provenance.html", "traces.csv", "traces.html"]),
         expand(RESULTS / "summary.{format}", format=["md", "html"]),
-        stpu_results(),
+        STUDY.exports(),

@@ -1,5 +1,4 @@
-# Names of files and small functions for the rules.
-import json
+# What the rules share, the study and names of files. All that is computed is in src/steep/study.
 import shlex
 import sys
 
@@ -11,12 +10,13 @@ shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
 import snakemake.utils
 from snakemake.exceptions import WorkflowError
-from steep.config import check_config, read_arguments, read_config
-from steep.datasets import SOURCES
-from steep.digest import code_digest
+from steep.cli import VERBS
 from steep.errors import SteepError
-from steep.sharpening import SHARPENING_ONLY
-from steep.simulators import BACKENDS
+from steep.simulators import MODULES
+from steep.study.catalogue import FIGURES, PROVENANCE, TABLES, VIEWED
+from steep.study.config import check_config, read_arguments, read_config
+from steep.study.options import dashed
+from steep.study.study import SPLITS, Study, as_json, ending
 
 CONFIG_FILES = list(map(str, workflow.configfiles))
 ARGUMENTS = list(workflow.config_settings.config_args)
@@ -32,46 +32,26 @@ try:
 except SteepError as error:
     raise WorkflowError(str(error))
 
-RESULTS = Path("results") / config["study"]
+STUDY = Study.of(config)
+RESULTS = STUDY.results
 # Downloads are the same for every study.
 DOWNLOADS = Path("data")
-# What others have published, beside which the study is set.
-PUBLISHED = OWN / "report" / "published"
 SEED = RESULTS / "{experiment}/seed-{seed}"
 LOGS = RESULTS / "logs"
 BENCHMARKS = RESULTS / "benchmarks"
-BACKEND_MODULES = {name: [module] for name, module in BACKENDS.items()}
-# The fast delivery is built by a process of its own, which nothing imports.
-for name in ("brian2", "brian2-fast"):
-    BACKEND_MODULES[name].append("steep.simulators.brian2_fast.build")
-# What `make benchmark` has measured by now; the paper study, which it measures, reports it.
-MEASURED = Path("results/benchmark")
-BENCHMARKED = [
-    name
-    for name in ("simulators", "sizes", "training", "stpu")
-    if config["study"] == "paper" and (MEASURED / f"{name}.csv").exists()
-]
-# The part of the config about the STPU, which a study may leave out.
-STPU = config.get("stpu", {})
-STUDIED = STPU.get("studies", {}).get("experiments", [])
-# What the studies measure; which experiments they are made of does not change a measurement.
-STUDY_SETTINGS = {k: v for k, v in STPU.get("studies", {}).items() if k not in ("experiments", "responses")}
-SPLITS = ["train", "validation", "test"]
 # Jobs that the frames of a simulation are divided among, and what each writes.
-PARTS = config.get("parts", 1)
+PARTS = STUDY.parts
 PART = "-{part}" if PARTS > 1 else ""
 SIMULATED = SEED / (f"spikes/parts-of-{PARTS}/{{backend}}-{{part}}.npz" if PARTS > 1 else "spikes/{backend}.npz")
-# The frames of the last evaluation.
-EVALUATION = config.get("evaluation", "test")
-# What a study with a baseline has besides.
-EFFECTS = ["effects"] if "baseline" in config else []
+# What a job of one experiment and seed begins its lines with.
+JOB = "{wildcards.experiment} seed {wildcards.seed}"
 
 
 wildcard_constraints:
     experiment="[a-z0-9-]+",
     dataset="[a-z0-9-]+",
     encoding="[a-z0-9-]+",
-    backend="|".join(BACKEND_MODULES),
+    backend="|".join(MODULES),
     readout="potential|spikes|wta",
     which="|-spikes|-wta",
     study="stpu|bits|margins",
@@ -80,263 +60,122 @@ wildcard_constraints:
     part=r"\d+",
 
 
-def code(*modules):
-    """Digest of the library modules a rule uses, so that editing one reruns the rules that use it and no others."""
-    return code_digest(*modules)
+def command(verb, job, *given, **places):
+    """The shell line of a verb (`steep.cli.verbs.Verb.command`)."""
+    return VERBS[verb].command(job, *given, **places)
 
 
-def as_json(value, sort=True):
-    """A parameter for a verb's command line, which rules quote with :q. Sorted keys, where their order means nothing."""
-    return json.dumps(value, sort_keys=sort)
+def code(verb, *modules):
+    """Digest of what a verb computes with: an edit of it reruns the rules that use it and no others."""
+    return VERBS[verb].code(*modules)
 
 
-def literal(value, sort=True):
-    """Function that returns `as_json`: of a string Snakemake would take words in braces, as titles may have, for
-    wildcards."""
-    text = as_json(value, sort)
+def attempts(amount):
+    """Function that returns what a cluster is asked for: more at every attempt."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def told(value):
+    """Function that returns `value` of the experiment in the config, as a verb takes it: text as it stands, else JSON."""
+
+    def text(wildcards):
+        said = value(STUDY.experiments[wildcards.experiment])
+        return said if isinstance(said, str) else as_json(said)
+
+    return text
+
+
+def literal(value, ordered=False):
+    """Function that returns JSON: of a string Snakemake would take words in braces, as titles may have, for wildcards."""
+    text = as_json(value, ordered)
     return lambda wildcards: text
-
-
-def published(name):
-    """Function that returns a file of what others have published."""
-    return lambda wildcards: PUBLISHED / name
-
-
-def megabytes(amount):
-    """Memory that grows with every attempt, for the cluster."""
-    return lambda wildcards, attempt: amount * attempt
-
-
-def minutes(amount):
-    """Run time that grows with every attempt, for the cluster."""
-    return lambda wildcards, attempt: amount * attempt
-
-
-def experiment(wildcards):
-    """The experiment's entry in the config."""
-    return config["experiments"][wildcards.experiment]
-
-
-def recipe(part):
-    """Function that returns a part of the experiment's recipe as JSON."""
-    return lambda wildcards: as_json(config["recipes"][experiment(wildcards)["recipe"]][part])
-
-
-def control_recipe(sharpening):
-    """The recipe of the control: sharpening's, without what only sharpening has."""
-    return {key: value for key, value in sharpening.items() if key not in SHARPENING_ONLY}
-
-
-def continued_recipe(wildcards):
-    """The recipe of the experiment's control as JSON."""
-    return as_json(control_recipe(config["recipes"][experiment(wildcards)["recipe"]]["sharpening"]))
-
-
-def trained_in(key, network):
-    """The experiment in whose folder the `original` or `continued` network of an experiment lies: the first one that
-    trains the same. Experiments that differ in their sharpening alone share it. Another order of the experiments in the
-    config moves it, and it is trained anew, to the same bits."""
-
-    def made_from(key):
-        entry = config["experiments"][key]
-        chosen = config["recipes"][entry["recipe"]]
-        control = control_recipe(chosen["sharpening"]) if network == "continued" else {}
-        return (
-            entry["dataset"],
-            entry["encoding"],
-            config["networks"][entry["network"]]["layers"],
-            chosen["original"],
-            control,
-        )
-
-    return next(other for other in config["experiments"] if made_from(other) == made_from(key))
-
-
-def shared_file(key, seed, file):
-    """A file of an experiment's original or continued network, wherever it was trained."""
-    return RESULTS / trained_in(key, Path(file).stem) / f"seed-{seed}" / file
-
-
-def shared(file):
-    """Function that returns that file of the experiment and seed."""
-    return lambda wildcards: shared_file(wildcards.experiment, wildcards.seed, file)
-
-
-def teacher(wildcards):
-    """The network whose answers sharpening learns from besides the labels, where the recipe names one."""
-    distillation = config["recipes"][experiment(wildcards)["recipe"]]["sharpening"].get("distillation")
-    return shared(f"{distillation['teacher']}.safetensors")(wildcards) if distillation else []
-
-
-def unfinished(network):
-    """Function that returns the file with the state of a training that is not done; it is gone when the training is."""
-    return lambda wildcards: str(SEED / f"{network}.checkpoint.npz").format(**wildcards)
-
-
-def frames(split):
-    """Function that returns the file of the experiment's encoded frames."""
-    return (
-        lambda wildcards: RESULTS
-        / "frames"
-        / experiment(wildcards)["dataset"]
-        / experiment(wildcards)["encoding"]
-        / f"{split}.npz"
-    )
 
 
 def labels(wildcards):
     """What a row of the seed's results is about, as JSON."""
-    entry = experiment(wildcards)
-    described = {key: entry[key] for key in ("dataset", "encoding", "network")}
-    return as_json({"experiment": wildcards.experiment, "seed": int(wildcards.seed)} | described)
+    return as_json(STUDY.experiments[wildcards.experiment].labels | {"seed": int(wildcards.seed)})
 
 
-def class_names(wildcards):
-    """What the classes of the experiment's data are called, as JSON."""
-    return as_json(SOURCES[config["datasets"][experiment(wildcards)["dataset"]]["source"]].names)
+def frames(split):
+    """Function that returns the file of the experiment's encoded frames."""
+    return lambda wildcards: STUDY.frames(wildcards.experiment, split)
 
 
-def per_studied_seed(wildcards):
-    """A study's file of every seed, for the STPU's studies of the experiments studied there."""
-    studied = STUDIED if wildcards.study == "stpu" else config["experiments"]
-    name = f"study-{wildcards.study}.csv"
-    return [RESULTS / key / f"seed-{seed}" / name for key in studied for seed in config["seeds"]]
+def shared(file):
+    """Function that returns a file of the experiment's original or continued network, wherever it was trained."""
+    return lambda wildcards: STUDY.shared(wildcards.experiment, wildcards.seed, file)
 
 
-def weighted_layers(wildcards):
-    """The numbers of the layers with weights, as JSON: poolings count but are not among them; the output is the last."""
-    kinds = [layer["kind"] for layer in config["networks"][experiment(wildcards)["network"]]["layers"]] + ["dense"]
-    return as_json([number for number, kind in enumerate(kinds, 1) if kind != "maxpool"])
+def unfinished(network):
+    """Function that returns the file with the state of a training that is not done; it is gone when the training is."""
+    return lambda wildcards: STUDY.folder(wildcards.experiment, wildcards.seed) / f"{network}.checkpoint.npz"
 
 
-def seeds_of_experiments():
-    """Experiment and seed of every file that `per_seed` names, in its order."""
-    return [{"experiment": key, "seed": seed} for key in config["experiments"] for seed in config["seeds"]]
-
-
-def stpu_results():
-    """What a study with a part about the STPU exports."""
-    if not STPU:
-        return []
-    models = ["threshold.exact.nir", "threshold.portable.nir"]
-    exports = [RESULTS / name / f"seed-{config['seeds'][0]}" / model for name in STUDIED for model in models]
-    # The text model has spikes as inputs and no currents.
-    exports += [
-        RESULTS / name / f"seed-{config['seeds'][0]}" / f"stpu-model{ending(readout)}.{kind}"
-        for name in STUDIED
-        if config["encodings"][config["experiments"][name]["encoding"]]["kind"] != "current"
-        for readout in readouts(config["experiments"][name])
-        for kind in ("txt", "csv")
-    ]
-    return exports
-
-
-def per_seed(name):
-    """That file of every experiment and seed."""
-    return expand(SEED / name, experiment=config["experiments"], seed=config["seeds"])
-
-
-def ending(readout):
-    """What the name of a file that belongs to a readout ends with, before the dot."""
-    return "" if readout == "potential" else f"-{readout}"
+def teacher(wildcards):
+    """The network whose answers sharpening learns from besides the labels, where the recipe names one."""
+    name = STUDY.experiments[wildcards.experiment].recipe.teacher
+    return shared(f"{name}.safetensors")(wildcards) if name else []
 
 
 def spikes(wildcards):
-    """The spike files of every backend of the experiment, by backend, for a readout."""
+    """The spike files of every backend of the experiment, for a readout."""
+    return expand(
+        SEED / "spikes/{backend}{ending}.npz",
+        experiment=wildcards.experiment,
+        seed=wildcards.seed,
+        backend=STUDY.experiments[wildcards.experiment].backends,
+        ending=ending(wildcards.readout),
+    )
+
+
+def item(path, category, **labels):
+    """A file as an item of the report, with a caption that is named as the file is, up to its wildcard. Category and
+    labels may be functions of the wildcards."""
+    caption = Path(path).stem.split("-{")[0]
+    return report(
+        RESULTS / path,
+        caption=f"../report/{caption}.rst",
+        category=category,
+        labels=lambda wildcards: {key: value(wildcards) if callable(value) else value for key, value in labels.items()},
+    )
+
+
+def figure(entry):
+    """The output of a figure's rule, an item of the report; of several it is labelled with which."""
+    several = entry.each and entry.each.wildcard in ("experiment", "dataset")
+    which = {"which": f"{{{entry.each.wildcard}}}"} if several else {}
+    return item(f"figures/{entry.stem}.svg", entry.chapter, result=entry.heading, **which)
+
+
+def tabulated(name, category, result):
+    """The outputs `csv` and `html` of a table, both items of the report."""
     return {
-        backend: SEED / f"spikes/{backend}{ending(wildcards.readout)}.npz"
-        for backend in experiment(wildcards)["backends"]
+        "csv": item(f"tables/{name}.csv", category, result=result, which="CSV"),
+        "html": item(f"tables/{name}.html", category, result=result, which="table"),
     }
 
 
-def simulated_network(wildcards):
-    """The network that those spikes are of: the threshold network, or the readout's circuit."""
-    return SEED / ("threshold.npz" if wildcards.readout == "potential" else "readout-{readout}.npz")
+def all_of(entries, file):
+    """That file of every entry of the catalogue that the study has."""
+    return [RESULTS / file.format(stem) for entry in entries for stem in entry.stems(STUDY)]
 
 
-def kept(wildcards):
-    """The layers whose spikes are kept, as JSON, empty for all: those the config names, the output, and the layer that
-    readouts hang on. The first simulator keeps all: figures and counts of spikes are made from it."""
-    entry = experiment(wildcards)
-    if "record" not in entry or wildcards.backend == entry["backends"][0]:
-        return "[]"
-    kinds = [layer["kind"] for layer in config["networks"][entry["network"]]["layers"]]
-    depth = len(kinds) + 1
-    needed = {depth} if readouts(entry) == ["potential"] else {depth - 1, depth}
-    return as_json(sorted({*entry["record"], *needed}))
+def made_from(entry):
+    """The inputs of an entry's rule: functions that return files, which lie in the checkout where they come with it."""
+
+    def found(files):
+        return lambda wildcards: OWN / files.find(STUDY, wildcards) if files.shipped else files.find(STUDY, wildcards)
+
+    return {name: found(files) for name, files in entry.inputs.items()}
 
 
-def part(wildcards):
-    """Which part of the frames a simulation runs, as NUMBER/COUNT."""
-    return f"{wildcards.get('part', 1)}/{PARTS}"
+def line(entry):
+    """Function that returns an entry's verb, and what it is told: the rule's input and words of the config."""
+    return lambda wildcards, input: entry.line(STUDY, wildcards, {name: input.get(name) for name in entry.inputs})
 
 
-def population(wildcards):
-    """The trained population code, where the readout needs one."""
-    return {"population": SEED / "population.safetensors"} if wildcards.readout == "spikes" else {}
-
-
-def population_code(wildcards):
-    """The compiled and the trained population code, where an exported model ends in it."""
-    if wildcards.which != "-spikes":
-        return {}
-    return {"circuit": SEED / "readout-spikes.npz", "population": SEED / "population.safetensors"}
-
-
-def readouts(entry):
-    """The readouts of an experiment."""
-    return entry.get("readouts", ["potential"])
-
-
-def per_readout(name):
-    """That file of every experiment, seed and readout of the experiment."""
-    return [
-        str(RESULTS / key / f"seed-{seed}" / name).format(readout=readout)
-        for key, entry in config["experiments"].items()
-        for seed in config["seeds"]
-        for readout in readouts(entry)
-    ]
-
-
-def readout_networks():
-    """The first seed's network of every experiment and its readouts: (experiment, readout, network, readout's network),
-    the last one empty for readout potential."""
-    rows = []
-    for key, entry in config["experiments"].items():
-        folder = RESULTS / key / f"seed-{config['seeds'][0]}"
-        for readout in readouts(entry):
-            circuit = "" if readout == "potential" else str(folder / f"readout-{readout}.npz")
-            rows.append((key, readout, str(folder / "threshold.npz"), circuit))
-    return rows
-
-
-def datasets_used():
-    """The prepared data of every experiment."""
-    used = sorted({entry["dataset"] for entry in config["experiments"].values()})
-    return expand(RESULTS / "datasets/{dataset}/{split}.npz", dataset=used, split=SPLITS)
-
-
-def benchmarks():
-    """The benchmark files of everything that is measured: all rules but exports, tables and figures."""
-    rules_per_seed = [
-        "sharpen_network",
-        "compile_network",
-        "score_network",
-        "study_quantization",
-    ]
-    files = set()
-    for name, entry in config["experiments"].items():
-        files.add(BENCHMARKS / entry["dataset"] / "fetch_dataset.tsv")
-        files.add(BENCHMARKS / entry["dataset"] / entry["encoding"] / "encode_frames.tsv")
-        simulated = [f"-{part}" for part in range(1, PARTS + 1)] if PARTS > 1 else [""]
-        measured = [*rules_per_seed]
-        measured += ["train_original"] if trained_in(name, "original") == name else []
-        measured += ["continue_original"] if trained_in(name, "continued") == name else []
-        measured += [f"simulate_network-{backend}{part}" for backend in entry["backends"] for part in simulated]
-        measured += [f"compare_backends-{readout}" for readout in readouts(entry)]
-        extra = [readout for readout in readouts(entry) if readout != "potential"]
-        measured += [f"simulate_readout-{backend}-{readout}" for backend in entry["backends"] for readout in extra]
-        measured += ["train_population"] if "spikes" in extra else []
-        measured += ["study_stpu"] if name in STUDIED else []
-        files.update(expand(BENCHMARKS / name / "seed-{seed}/{rule}.tsv", seed=config["seeds"], rule=measured))
-    return sorted(map(str, files))
+def also(entry):
+    """Function that returns what else a table's verb writes."""
+    return lambda wildcards, output: shlex.join(
+        word for name in entry.also for word in (dashed(name), output.get(name))
+    )

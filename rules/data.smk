@@ -4,47 +4,48 @@
 rule fetch_dataset:
     output:
         train=RESULTS / "datasets/{dataset}/train.npz",
-        validation=RESULTS / "datasets/{dataset}/validation.npz",
+        validation_frames=RESULTS / "datasets/{dataset}/validation.npz",
         test=RESULTS / "datasets/{dataset}/test.npz",
     log:
         LOGS / "{dataset}/fetch_dataset.log",
     benchmark:
         BENCHMARKS / "{dataset}/fetch_dataset.tsv"
+    group:
+        "data"
     conda:
         "../envs/steep.yaml"
     resources:
-        mem_mb=megabytes(2000),
-        runtime=minutes(30),
+        mem_mb=attempts(2000),
+        runtime=attempts(30),
         # A resource and not a parameter, because where data come from does not change what they are.
-        mirrors=literal([str(OWN / folder) for folder in config.get("mirrors", [])]),
+        mirrors=literal([str(OWN / folder) for folder in STUDY.mirrors]),
     params:
-        source=lambda wildcards: config["datasets"][wildcards.dataset]["source"],
-        validation=lambda wildcards: config["datasets"][wildcards.dataset]["validation"],
+        source=lambda wildcards: STUDY.datasets[wildcards.dataset].origin,
+        validation=lambda wildcards: STUDY.datasets[wildcards.dataset].validation,
         cache=DOWNLOADS,
-        code=code("steep.datasets"),
+        code=code("fetch-dataset"),
     shell:
-        "STEEP_JOB={wildcards.dataset} python -m steep fetch-dataset --source {params.source:q} --validation {params.validation}"
-        " --cache {params.cache:q} --mirrors {resources.mirrors:q}"
-        " --train {output.train:q} --validation-frames {output.validation:q} --test {output.test:q} 2>&1 | tee -i {log:q}"
+        command("fetch-dataset", "{wildcards.dataset}", mirrors="{resources.mirrors:q}")
 
 
 rule encode_frames:
     input:
-        expand(RESULTS / "datasets/{{dataset}}/{split}.npz", split=SPLITS),
+        images=expand(RESULTS / "datasets/{{dataset}}/{split}.npz", split=SPLITS),
     output:
-        expand(RESULTS / "frames/{{dataset}}/{{encoding}}/{split}.npz", split=SPLITS),
+        frames=expand(RESULTS / "frames/{{dataset}}/{{encoding}}/{split}.npz", split=SPLITS),
     log:
         LOGS / "{dataset}/{encoding}/encode_frames.log",
     benchmark:
         BENCHMARKS / "{dataset}/{encoding}/encode_frames.tsv"
+    group:
+        "data"
     conda:
         "../envs/steep.yaml"
     resources:
-        mem_mb=megabytes(2000),
-        runtime=minutes(10),
+        mem_mb=attempts(2000),
+        runtime=attempts(10),
     params:
-        encoding=lambda wildcards: as_json(config["encodings"][wildcards.encoding]),
-        code=code("steep.encodings", "steep.frames"),
+        encoding=lambda wildcards: as_json(STUDY.encodings[wildcards.encoding]),
+        code=code("encode-frames"),
     shell:
-        "STEEP_JOB={wildcards.dataset}-{wildcards.encoding} python -m steep encode-frames --encoding {params.encoding:q}"
-        " --images {input:q} --frames {output:q} 2>&1 | tee -i {log:q}"
+        command("encode-frames", "{wildcards.dataset}-{wildcards.encoding}")

@@ -5,49 +5,50 @@
 rule simulate_network:
     input:
         network=SEED / "threshold.npz",
-        frames=frames(EVALUATION),
+        frames=frames(STUDY.evaluation),
     output:
-        SIMULATED if PARTS == 1 else temp(SIMULATED),
+        output=SIMULATED if PARTS == 1 else temp(SIMULATED),
     log:
         LOGS / f"{{experiment}}/seed-{{seed}}/simulate_network-{{backend}}{PART}.log",
     benchmark:
         BENCHMARKS / f"{{experiment}}/seed-{{seed}}/simulate_network-{{backend}}{PART}.tsv"
+    group:
+        "deployment"
     conda:
         "../envs/steep.yaml"
     resources:
-        mem_mb=megabytes(2000),
-        runtime=minutes(10),
+        mem_mb=attempts(2000),
+        runtime=attempts(10),
     params:
-        code=lambda wildcards: code(*BACKEND_MODULES[wildcards.backend], "steep.frames"),
-        keep=kept,
-        part=part,
+        code=lambda wildcards: code("simulate-network", *MODULES[wildcards.backend]),
+        keep=lambda wildcards: as_json(STUDY.experiments[wildcards.experiment].kept(wildcards.backend)),
+        part=lambda wildcards: f"{wildcards.get('part', 1)}/{PARTS}",
     shell:
-        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, simulation' python -m steep simulate-network"
-        " --backend {wildcards.backend} --network {input.network:q} --frames {input.frames:q} --keep {params.keep:q} --part {params.part}"
-        " --output {output:q} 2>&1 | tee -i {log:q}"
+        command("simulate-network", f"{JOB}, simulation", "keep", "part")
 
 
 if PARTS > 1:
 
     rule join_spikes:
         input:
-            expand(SIMULATED, part=range(1, PARTS + 1), allow_missing=True),
+            parts=expand(SIMULATED, part=range(1, PARTS + 1), allow_missing=True),
         output:
-            SEED / "spikes/{backend}.npz",
+            output=SEED / "spikes/{backend}.npz",
         log:
             LOGS / "{experiment}/seed-{seed}/join_spikes-{backend}.log",
         benchmark:
             BENCHMARKS / "{experiment}/seed-{seed}/join_spikes-{backend}.tsv"
+        group:
+            "deployment"
         conda:
             "../envs/steep.yaml"
         resources:
-            mem_mb=megabytes(2000),
-            runtime=minutes(5),
+            mem_mb=attempts(2000),
+            runtime=attempts(5),
         params:
-            code=code("steep.spikes"),
+            code=code("join-spikes"),
         shell:
-            "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, joining' python -m steep join-spikes"
-            " --parts {input:q} --output {output:q} 2>&1 | tee -i {log:q}"
+            command("join-spikes", f"{JOB}, joining")
 
 
 rule simulate_readout:
@@ -55,18 +56,19 @@ rule simulate_readout:
         network=SEED / "readout-{readout}.npz",
         spikes=SEED / "spikes/{backend}.npz",
     output:
-        SEED / "spikes/{backend}-{readout}.npz",
+        output=SEED / "spikes/{backend}-{readout}.npz",
     log:
         LOGS / "{experiment}/seed-{seed}/simulate_readout-{backend}-{readout}.log",
     benchmark:
         BENCHMARKS / "{experiment}/seed-{seed}/simulate_readout-{backend}-{readout}.tsv"
+    group:
+        "deployment"
     conda:
         "../envs/steep.yaml"
     resources:
-        mem_mb=megabytes(1000),
-        runtime=minutes(2),
+        mem_mb=attempts(1000),
+        runtime=attempts(2),
     params:
-        code=lambda wildcards: code(*BACKEND_MODULES[wildcards.backend], "steep.threshold.readouts"),
+        code=lambda wildcards: code("simulate-readout", *MODULES[wildcards.backend]),
     shell:
-        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, readout' python -m steep simulate-readout"
-        " --backend {wildcards.backend} --network {input.network:q} --spikes {input.spikes:q} --output {output:q} 2>&1 | tee -i {log:q}"
+        command("simulate-readout", f"{JOB}, readout")

@@ -8,7 +8,7 @@ rule train_original:
         train=frames("train"),
         validation=frames("validation"),
     output:
-        network=SEED / "original.safetensors",
+        output=SEED / "original.safetensors",
         history=SEED / "original.csv",
     log:
         LOGS / "{experiment}/seed-{seed}/train_original.log",
@@ -17,18 +17,15 @@ rule train_original:
     conda:
         "../envs/steep.yaml"
     resources:
-        mem_mb=megabytes(3000),
-        runtime=minutes(80),
+        mem_mb=attempts(3000),
+        runtime=attempts(80),
     params:
-        layers=lambda wildcards: as_json(config["networks"][experiment(wildcards)["network"]]["layers"]),
-        recipe=recipe("original"),
+        layers=told(lambda experiment: experiment.network.layers),
+        recipe=told(lambda experiment: experiment.recipe.original),
         checkpoint=unfinished("original"),
-        code=code("steep.training", "steep.checkpoint"),
+        code=code("train-original"),
     shell:
-        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, original' python -m steep train-original"
-        " --layers {params.layers:q} --recipe {params.recipe:q} --seed {wildcards.seed}"
-        " --train {input.train:q} --validation {input.validation:q} --checkpoint {params.checkpoint:q}"
-        " --output {output.network:q} --history {output.history:q} 2>&1 | tee -i {log:q}"
+        command("train-original", f"{JOB}, original", "checkpoint", checkpoint="{params.checkpoint:q}")
 
 
 rule continue_original:
@@ -37,7 +34,7 @@ rule continue_original:
         train=frames("train"),
         validation=frames("validation"),
     output:
-        network=SEED / "continued.safetensors",
+        output=SEED / "continued.safetensors",
         history=SEED / "continued.csv",
     log:
         LOGS / "{experiment}/seed-{seed}/continue_original.log",
@@ -46,17 +43,14 @@ rule continue_original:
     conda:
         "../envs/steep.yaml"
     resources:
-        mem_mb=megabytes(3000),
-        runtime=minutes(80),
+        mem_mb=attempts(3000),
+        runtime=attempts(80),
     params:
-        recipe=continued_recipe,
+        recipe=told(lambda experiment: experiment.recipe.control),
         checkpoint=unfinished("continued"),
-        code=code("steep.training", "steep.checkpoint"),
+        code=code("continue-original"),
     shell:
-        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, trained on' python -m steep continue-original"
-        " --original {input.original:q} --recipe {params.recipe:q} --seed {wildcards.seed}"
-        " --train {input.train:q} --validation {input.validation:q} --checkpoint {params.checkpoint:q}"
-        " --output {output.network:q} --history {output.history:q} 2>&1 | tee -i {log:q}"
+        command("continue-original", f"{JOB}, trained on", checkpoint="{params.checkpoint:q}")
 
 
 rule sharpen_network:
@@ -66,7 +60,7 @@ rule sharpen_network:
         train=frames("train"),
         validation=frames("validation"),
     output:
-        network=SEED / "sharpened.safetensors",
+        output=SEED / "sharpened.safetensors",
         history=SEED / "sharpened.csv",
         activations=SEED / "activations.npz",
     log:
@@ -76,42 +70,37 @@ rule sharpen_network:
     conda:
         "../envs/steep.yaml"
     resources:
-        mem_mb=megabytes(3000),
-        runtime=minutes(80),
+        mem_mb=attempts(3000),
+        runtime=attempts(80),
     params:
-        recipe=recipe("sharpening"),
+        recipe=told(lambda experiment: experiment.recipe.sharpening),
         checkpoint=unfinished("sharpened"),
-        teacher=lambda wildcards, input: f"--teacher {shlex.quote(input.teacher)}" if input.teacher else "",
-        code=code("steep.sharpening.training", "steep.checkpoint"),
+        code=code("sharpen-network"),
     shell:
-        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, sharpening' python -m steep sharpen-network"
-        " --original {input.original:q} --recipe {params.recipe:q} --seed {wildcards.seed}"
-        " --train {input.train:q} --validation {input.validation:q} --checkpoint {params.checkpoint:q} {params.teacher}"
-        " --output {output.network:q} --history {output.history:q} --activations {output.activations:q} 2>&1 | tee -i {log:q}"
+        command("sharpen-network", f"{JOB}, sharpening", "teacher", checkpoint="{params.checkpoint:q}")
 
 
 rule compile_network:
     input:
-        SEED / "sharpened.safetensors",
+        sharpened=SEED / "sharpened.safetensors",
     output:
-        SEED / "threshold.npz",
+        output=SEED / "threshold.npz",
     log:
         LOGS / "{experiment}/seed-{seed}/compile_network.log",
     benchmark:
         BENCHMARKS / "{experiment}/seed-{seed}/compile_network.tsv"
+    group:
+        "deployment"
     conda:
         "../envs/steep.yaml"
     resources:
-        mem_mb=megabytes(1000),
-        runtime=minutes(2),
+        mem_mb=attempts(1000),
+        runtime=attempts(2),
     params:
-        weight_bits=lambda wildcards: as_json(
-            config["recipes"][experiment(wildcards)["recipe"]]["deployment"]["weight_bits"]
-        ),
-        code=code("steep.threshold.compile", "steep.checkpoint"),
+        weight_bits=told(lambda experiment: experiment.recipe.deployment["weight_bits"]),
+        code=code("compile-network"),
     shell:
-        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, compilation' python -m steep compile-network"
-        " --sharpened {input:q} --weight-bits {params.weight_bits:q} --output {output:q} 2>&1 | tee -i {log:q}"
+        command("compile-network", f"{JOB}, compilation")
 
 
 rule train_population:
@@ -120,66 +109,67 @@ rule train_population:
         train=frames("train"),
         validation=frames("validation"),
     output:
-        network=SEED / "population.safetensors",
+        output=SEED / "population.safetensors",
         history=SEED / "population.csv",
     log:
         LOGS / "{experiment}/seed-{seed}/train_population.log",
     benchmark:
         BENCHMARKS / "{experiment}/seed-{seed}/train_population.tsv"
+    group:
+        "deployment"
     conda:
         "../envs/steep.yaml"
     resources:
-        mem_mb=megabytes(3000),
-        runtime=minutes(15),
+        mem_mb=attempts(3000),
+        runtime=attempts(15),
     params:
-        recipe=recipe("population"),
+        recipe=told(lambda experiment: experiment.recipe.population),
         checkpoint=unfinished("population"),
-        code=code("steep.population", "steep.simulators.torch_threshold", "steep.checkpoint"),
+        code=code("train-population"),
     shell:
-        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, population code' python -m steep train-population"
-        " --network {input.network:q} --recipe {params.recipe:q} --seed {wildcards.seed}"
-        " --train {input.train:q} --validation {input.validation:q} --checkpoint {params.checkpoint:q}"
-        " --output {output.network:q} --history {output.history:q} 2>&1 | tee -i {log:q}"
+        command("train-population", f"{JOB}, population code", checkpoint="{params.checkpoint:q}")
 
 
 rule compile_population:
     input:
-        SEED / "population.safetensors",
+        population=SEED / "population.safetensors",
     output:
-        SEED / "readout-spikes.npz",
+        output=SEED / "readout-spikes.npz",
     log:
         LOGS / "{experiment}/seed-{seed}/compile_population.log",
     benchmark:
         BENCHMARKS / "{experiment}/seed-{seed}/compile_population.tsv"
+    group:
+        "deployment"
     conda:
         "../envs/steep.yaml"
     resources:
-        mem_mb=megabytes(1000),
-        runtime=minutes(2),
+        mem_mb=attempts(1000),
+        runtime=attempts(2),
     params:
-        weight_bits=lambda wildcards: config["recipes"][experiment(wildcards)["recipe"]]["population"]["weight_bits"],
-        code=code("steep.threshold.compile", "steep.checkpoint"),
+        weight_bits=told(lambda experiment: experiment.recipe.population["weight_bits"]),
+        code=code("compile-population"),
     shell:
-        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, compilation' python -m steep compile-population"
-        " --population {input:q} --weight-bits {params.weight_bits} --output {output:q} 2>&1 | tee -i {log:q}"
+        command("compile-population", f"{JOB}, compilation")
 
 
 rule compile_winner_take_all:
     input:
-        SEED / "threshold.npz",
+        network=SEED / "threshold.npz",
     output:
-        SEED / "readout-wta.npz",
+        output=SEED / "readout-wta.npz",
     log:
         LOGS / "{experiment}/seed-{seed}/compile_winner_take_all.log",
     benchmark:
         BENCHMARKS / "{experiment}/seed-{seed}/compile_winner_take_all.tsv"
+    group:
+        "deployment"
     conda:
         "../envs/steep.yaml"
     resources:
-        mem_mb=megabytes(1000),
-        runtime=minutes(2),
+        mem_mb=attempts(1000),
+        runtime=attempts(2),
     params:
-        code=code("steep.threshold.readouts"),
+        code=code("compile-winner-take-all"),
     shell:
-        "STEEP_JOB='{wildcards.experiment} seed {wildcards.seed}, winner-take-all' python -m steep compile-winner-take-all"
-        " --network {input:q} --output {output:q} 2>&1 | tee -i {log:q}"
+        command("compile-winner-take-all", f"{JOB}, winner-take-all")

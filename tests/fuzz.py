@@ -18,12 +18,12 @@ import numpy as np
 import yaml
 
 from steep.checkpoint import load_network, save_network
-from steep.config import check_config, read_config
 from steep.errors import SteepError
 from steep.frames import Frames
 from steep.nir_export import read_graph, write_graph
 from steep.spikes import Spikes
 from steep.stpu.textmodel import read_model
+from steep.study.config import check_config, read_config
 from steep.threshold.network import ConvLayer, DenseLayer, ThresholdNetwork
 
 LIMIT_S = 20

@@ -20,13 +20,13 @@ from random_sharpened import random_layers
 
 from steep.architecture import layer_shapes, parse_layers
 from steep.cli import main as steep
-from steep.config import check_config
 from steep.datasets import SOURCES
 from steep.datasets.sizes import split_sizes
 from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import ACTIVATIONS
 from steep.sharpening.activation import SHAPES
+from steep.study.config import check_config
 from steep.training import OPTIMIZERS
 
 TRAIN, TEST = 64, 9

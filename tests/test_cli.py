@@ -1,14 +1,25 @@
 """The command line: every verb explains itself, every error is one line."""
 
 import argparse
+import inspect
+import json
+import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from steep.cli import build_parser, main
-from steep.cli.verbs import VERBS, Json
+from steep.cli.verbs import MEANINGS, VERBS, meanings
+from steep.study.catalogue import FIGURES, TABLES
+from steep.study.config import read_config
+from steep.study.entries import Figure, Table
+from steep.study.options import Json
+
+ROOT = Path(__file__).parents[1]
+RECIPE = json.dumps(read_config(ROOT / "config" / "test.yaml")["recipes"]["quick"]["sharpening"])
 
 
 def steep(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -28,7 +39,36 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
     assert f"steep {verb}" in capsys.readouterr().out
 
 
+def test_every_option_says_what_it_is() -> None:
+    for verb in VERBS.values():
+        for name, option in verb.options().items():
+            assert option.keywords.get("help") or name in MEANINGS, f"{verb.name} --{name}"
+
+
+def test_every_option_that_a_docstring_explains_is_there() -> None:
+    for verb in VERBS.values():
+        for function in verb.functions:
+            assert set(meanings(function)) <= set(verb.options()), verb.name
+
+
+def test_help_lists_every_verb_under_a_heading(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    shown = capsys.readouterr().out
+    assert [line for line in shown.splitlines() if line.startswith("Training:")]
+    assert all(f"\n  {name}" in shown for name in VERBS)
+
+
+@pytest.mark.parametrize("entry", [*FIGURES, *TABLES], ids=lambda entry: entry.rule)
+def test_what_makes_an_entry_of_the_catalogue_takes_its_options(entry: Figure | Table) -> None:
+    """The catalogue is read without importing what draws; so that both agree is a matter of this test."""
+    module, _, function = entry.maker.partition(":")
+    takes = inspect.signature(getattr(import_module(module), function)).parameters
+    assert list(takes) == [*entry.inputs, *entry.told]
+
+
 def test_every_verb_has_its_rule(root: Path) -> None:
+    """And every rule written out runs the verb of its name."""
     rules = "".join(path.read_text() for path in (root / "rules").glob("*.smk"))
     alone = {
         "check-config",
@@ -40,8 +80,32 @@ def test_every_verb_has_its_rule(root: Path) -> None:
         "status",
     }
     benchmarks = {verb for verb in verbs() if verb.startswith("benchmark-")}
-    for verb in set(verbs()) - alone - benchmarks:
-        assert f"rule {verb.replace('-', '_')}:" in rules and f"-m steep {verb}" in rules
+    catalogue = {entry.verb for entry in (*FIGURES, *TABLES)}
+    written = {name.replace("_", "-") for name in re.findall(r"^ *rule (\w+):", rules, re.M)}
+    assert written == set(verbs()) - alone - benchmarks - catalogue
+    for verb in written:
+        assert re.search(rf"command\(\s*\"{verb}\"", rules), verb
+
+
+def test_a_rules_line_is_the_verbs_declaration() -> None:
+    verb = VERBS["sharpen-network"]
+    assert verb.command("me", "teacher", checkpoint="{params.checkpoint:q}") == (
+        "STEEP_JOB='me' python -m steep sharpen-network --original {input.original:q} --recipe {params.recipe:q} "
+        "--seed {wildcards.seed} --train {input.train:q} --validation {input.validation:q} --output {output.output:q} "
+        "--history {output.history:q} --activations {output.activations:q} --checkpoint {params.checkpoint:q} "
+        "--teacher {input.teacher:q} 2>&1 | tee -i {log:q}"
+    )
+    with pytest.raises(ValueError, match="sharpen-network has no option taecher"):
+        verb.command("me", "taecher")
+
+
+def test_a_file_that_a_verb_does_not_need_may_be_left_empty() -> None:
+    """A rule writes the option whether it has the file or not."""
+    words = ["--original", "o", "--recipe", RECIPE, "--seed", "0", "--train", "t", "--validation", "v", "--output", "n"]
+    words += ["--history", "h", "--activations", "a"]
+    parser = build_parser("sharpen-network")
+    assert parser.parse_args(["sharpen-network", *words, "--teacher"]).teacher is None
+    assert parser.parse_args(["sharpen-network", "--teacher", "--checkpoint", "c", *words]).checkpoint == Path("c")
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
@@ -107,7 +171,7 @@ def test_more_parts_than_frames_make_the_same_file(tmp_path: Path, backend: str)
 @pytest.mark.parametrize("verb", ["check-config", "compile-network", "compare-backends", "simulate-network"])
 def test_verbs_that_need_no_torch_do_not_import_it(verb: str, root: Path) -> None:
     modules = {
-        "check-config": "steep.config",
+        "check-config": "steep.study.config",
         "compile-network": "steep.threshold.compile, steep.checkpoint",
         "compare-backends": "steep.analysis.scores, steep.spikes",
         "simulate-network": "steep.simulators, steep.simulators.stpu",
@@ -152,7 +216,7 @@ def test_libraries_are_imported_where_they_are_needed_and_nowhere_else(modules: 
             "argument --settings: a.0: 'cube' is not known; write one",
         ),
         (["score-network", "--labels", '{"experiment": "a"}'], "argument --labels: seed: missing; write it"),
-        (["tabulate-stpu", "--networks", '[["a"]]'], "argument --networks: 0: 1 entries; write at least 4"),
+        (["tabulate-stpu", "--labels", '[{"experiment": "a"}]'], "argument --labels: 0.readout: missing; write it"),
         (["tabulate-talk", "--study", "{}"], "argument --study: experiments: missing; write it"),
     ],
 )
@@ -165,9 +229,9 @@ def test_json_that_does_not_fit_is_one_line(words: list[str], message: str, caps
 def test_every_json_argument_has_a_schema() -> None:
     """What takes any JSON would fail later, with a traceback."""
     for name, verb in VERBS.items():
-        for option in verb.options.values():
-            if option.get("metavar") == "JSON":
-                parser = option["type"]
+        for option in verb.options().values():
+            if option.keywords.get("metavar") == "JSON":
+                parser = option.keywords["type"]
                 assert isinstance(parser, Json), name
                 with pytest.raises(argparse.ArgumentTypeError):
                     parser('{"no key of anything": 1}')

@@ -11,7 +11,6 @@ from pathlib import Path
 import patience
 import pytest
 import slurm
-import yaml
 from checkouts import ENVIRONMENT, copy_of, digests, pause, paused, with_long_training
 
 pytestmark = pytest.mark.dag
@@ -149,16 +148,16 @@ def test_generic_and_a_job_over_its_memory_and_its_time(
     assert "DUE TO TIME LIMIT" in logs and "goes on after epoch" in logs, logs
 
 
-@pytest.mark.parametrize("name", ["slurm", "generic"])
-def test_every_rule_is_in_a_group_or_trains(root: Path, name: str) -> None:
-    """A rule that a profile forgets would be queued job by job."""
-    profile = yaml.safe_load((root / "profiles" / name / "profile.yaml").read_text())
+def test_every_rule_is_in_a_group_or_trains(root: Path) -> None:
+    """A rule without a group would be queued job by job."""
     rules = {
-        rule
+        rule: body
         for path in (root / "rules").glob("*.smk")
-        for rule in re.findall(r"^ *rule (\w+):", path.read_text(), re.M)
+        for rule, body in re.findall(r"^ *rule (\w*):\n((?:.+\n|\n(?!\n))*)", path.read_text(), re.M)
     }
-    assert rules - TRAININGS == set(profile["groups"])
+    assert {rule for rule, body in rules.items() if "group:" not in body} == TRAININGS
+    generated = re.findall(r"^    rule:\n((?:.+\n|\n(?!\n))*)", (root / "rules" / "catalogue.smk").read_text(), re.M)
+    assert len(generated) == 2 and all("group:" in body for body in generated)
 
 
 @pytest.mark.parametrize("name", ["slurm", "generic"])

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from checkouts import ENVIRONMENT, copy_of
 
-from steep.status import plan
+from steep.study.status import plan
 
 pytestmark = pytest.mark.dag
 JOBS = 127  # of the test study, without the final target

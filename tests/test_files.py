@@ -16,12 +16,12 @@ from scipy.io import savemat
 
 from steep.checkpoint import load_network, save_network
 from steep.cli import main
-from steep.config import read_config
 from steep.datasets import cifar10, mnist, samson
 from steep.errors import SteepError
 from steep.files import atomic, read_npz, write_npz, write_text
 from steep.nir_export import read_graph
 from steep.stpu.textmodel import read_model
+from steep.study.config import read_config
 
 
 def test_nothing_is_left_of_a_write_that_fails(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from random_studies import attempt, random_config
 
-from steep.config import check_config
 from steep.errors import SteepError
+from steep.study.config import check_config
 
 SEEDS = range(25)
 

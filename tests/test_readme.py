@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from steep.analysis.documents import filled, tables
 from steep.analysis.effects import effect_table
 from steep.analysis.statistics import interval
 from steep.analysis.verdicts import overview, verdict_table
 from steep.cli import build_parser
 from steep.figures.overview import draw
 from steep.figures.style import save_figure
+from steep.study.documents import filled, tables
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/cost.md", "docs/sharpening.md"])

@@ -13,9 +13,9 @@ import pytest
 import yaml
 from checkouts import ENVIRONMENT, copy_of
 
-from steep.config import check_config
 from steep.datasets import cifar10, mnist, samson
 from steep.errors import SteepError
+from steep.study.config import check_config
 
 # What turns data into code, by the name it is imported or called under.
 FORBIDDEN_MODULES = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from steep.cli import main
-from steep.config import read_config
 from steep.errors import SteepError
+from steep.study.config import read_config
 from steep.tables import TEXT, read_table
 
 # What a reader that guesses takes for numbers, for truth or for nothing.

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from steep.config import read_config
 from steep.frames import Frames
 from steep.networks import DeepNetwork
+from steep.study.config import read_config
 from steep.training_benchmark import KINDS, benchmark_config, plain_network
 
 LAYERS = [

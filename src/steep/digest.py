@@ -6,10 +6,14 @@ different versions never mix.
 
 import ast
 import hashlib
+import inspect
+import textwrap
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent
 # Imported name and name of the package, for those whose version may change a number, a figure or an exported file.
@@ -30,13 +34,8 @@ def _file(module: str) -> Path | None:
     return None
 
 
-@cache
-def _parse(module: str) -> tuple[str, frozenset[str], frozenset[str]]:
-    """Return what a module computes, free of comments and docstrings, and the modules and packages it imports."""
-    path = _file(module)
-    if path is None:
-        raise ValueError(f"no module {module} under {ROOT}")
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+def _without_docstrings(tree: ast.Module) -> set[str]:
+    """Take the docstrings out of a tree; return what it imports, also as ``module.name`` where it is from a module."""
     imported: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -46,12 +45,36 @@ def _parse(module: str) -> tuple[str, frozenset[str], frozenset[str]]:
             imported |= {f"{node.module}.{alias.name}" for alias in node.names}
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
-    names = {name for name in imported if name.split(".")[0] == "steep" and _file(name) is not None}
-    packages = {name.split(".")[0] for name in imported} & set(PACKAGES)
+    return imported
+
+
+def _split(imported: set[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return which of the imported names are modules of `steep`, and which are packages."""
+    modules = {name for name in imported if name.split(".")[0] == "steep" and _file(name) is not None}
+    return frozenset(modules), frozenset({name.split(".")[0] for name in imported} & set(PACKAGES))
+
+
+@cache
+def _parse(module: str) -> tuple[str, frozenset[str], frozenset[str]]:
+    """Return what a module computes, free of comments and docstrings, and the modules and packages it imports."""
+    path = _file(module)
+    if path is None:
+        raise ValueError(f"no module {module} under {ROOT}")
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported = _without_docstrings(tree)
     # Sources in other languages belong to the package that they lie in.
     others = path.parent.rglob("*") if path.name == "__init__.py" and module != "steep" else ()
     foreign = [file.read_text(encoding="utf-8") for file in sorted(others) if file.suffix in (".h", ".cpp")]
-    return "\0".join([ast.dump(tree), *foreign]), frozenset(names), frozenset(packages)
+    return ("\0".join([ast.dump(tree), *foreign]), *_split(imported))
+
+
+@cache
+def _parse_function(function: Callable[..., Any]) -> tuple[str, frozenset[str], frozenset[str]]:
+    """Return the same of a function: what its body computes, and what is imported there."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    imported = _without_docstrings(tree)
+    (definition,) = (node for node in tree.body if isinstance(node, ast.FunctionDef))
+    return ("\0".join(map(ast.dump, definition.body)), *_split(imported))
 
 
 @cache
@@ -64,16 +87,17 @@ def installed(name: str) -> str:
     return found or "of unknown version"
 
 
-def code_digest(*modules: str) -> str:
-    """Digest of `modules`, all they import and its versions; comments, docstrings and layout do not count."""
-    seen: set[str] = set()
-    todo = list(modules)
+def code_digest(*modules: str, functions: Iterable[Callable[..., Any]] = ()) -> str:
+    """Digest of `modules` and of the bodies of `functions`, of all they import and its versions; comments, docstrings
+    and layout do not count."""
+    parsed = {function.__qualname__: _parse_function(function) for function in functions}
+    todo = [*modules, *(name for _, names, _ in parsed.values() for name in names)]
     while todo:
         name = todo.pop()
-        if name not in seen:
-            seen.add(name)
-            todo.extend(_parse(name)[1])
-    text = "\n".join(f"{name}\n{_parse(name)[0]}" for name in sorted(seen))
-    packages = set().union(*(_parse(name)[2] for name in seen))
+        if name not in parsed:
+            parsed[name] = _parse(name)
+            todo.extend(parsed[name][1])
+    text = "\n".join(f"{name}\n{code}" for name, (code, _, _) in sorted(parsed.items()))
+    packages = set().union(*(found for _, _, found in parsed.values()))
     text += "".join(f"\n{package} {installed(package)}" for package in sorted(packages))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

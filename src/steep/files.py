@@ -1,6 +1,7 @@
 """Files that are either whole or absent: everything is written beside its place and renamed into it."""
 
 import glob
+import hashlib
 import io
 import math
 import os
@@ -176,3 +177,9 @@ def unpack_bits(packed: np.ndarray, count: int) -> np.ndarray:
     if packed.ndim != 2 or packed.dtype != np.uint8 or packed.shape[1] != -(-count // 8):
         raise ValueError(f"{packed.dtype} {packed.shape} does not hold rows of {count} bits")
     return np.unpackbits(packed, axis=1, count=count)
+
+
+def file_digest(path: Path | str) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal; SteepError when it cannot be read."""
+    with reading(path, "cannot be digested; write it again", ()) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

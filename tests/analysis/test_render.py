@@ -9,7 +9,7 @@ from docutils import nodes
 from docutils.core import publish_doctree
 
 from steep.analysis.render import in_markdown, in_rst, to_html, to_markdown, to_rst
-from steep.analysis.summary import latex_table
+from steep.study.summary import latex_table
 
 TEXTS = [
     r"with $\theta_{j}$, {a, b} {} {{x}}",

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from steep.analysis.costs import cost_table, cost_view
 from steep.analysis.render import between_marks, to_html, to_markdown
 from steep.analysis.statistics import interval
 from steep.analysis.tables import (
@@ -20,6 +19,7 @@ from steep.analysis.tables import (
     view_note,
 )
 from steep.errors import SteepError
+from steep.study.costs import cost_table, cost_view
 
 STUDY = {
     "datasets": {"mnist": {"title": "MNIST"}, "digits": {"title": "Digits"}},

@@ -36,8 +36,8 @@ from steep.files import write_npz
 from steep.frames import Frames
 from steep.sharpening.activation import SharpenedActivation
 from steep.simulators.torch_threshold import simulate
+from steep.study.trace import read_trace, trace_of
 from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
-from steep.trace import read_trace, trace_of
 
 RNG = np.random.default_rng(3)
 NETWORK = ThresholdNetwork(

@@ -8,7 +8,7 @@ from steep.simulators import simulator
 from steep.stpu.layout import from_threshold_network
 from steep.stpu.reference import Faults
 from steep.stpu.studies import classify, fault_study, leak_study
-from steep.stpu.table import stpu_table, stpu_view
+from steep.study.stpu_table import stpu_table, stpu_view
 from steep.threshold.network import DenseLayer, ThresholdNetwork
 
 LIMITS = {"neurons": {"limit": 40, "assumed": True}, "buffer_slots": {"limit": 4, "assumed": False}}

@@ -1,13 +1,17 @@
 """What the spikes of a simulation say: how busy each layer is, how much each frame costs, which frames show it."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from steep.analysis.render import Tabulated
 from steep.architecture import Shape, units
 from steep.errors import SteepError
+from steep.files import read_npz
 from steep.frames import Frames
+from steep.shapes import require_pairs
 from steep.spikes import Spikes
 from steep.threshold.network import ThresholdNetwork
 
@@ -172,3 +176,11 @@ def activity_view(table: pd.DataFrame) -> pd.DataFrame:
             "Seeds": table["seeds"],
         }
     )
+
+
+def tabulate(activity: list[Path], labels: list[dict[str, Any]]) -> Tabulated:
+    """Say how busy every layer is; `labels` is one entry per file."""
+    require_pairs(activity=activity, labels=labels)
+    rows = [row for path, words in zip(activity, labels, strict=True) for row in activity_rows(read_npz(path), words)]
+    table = activity_table(pd.DataFrame(rows))
+    return Tabulated(table, activity_view(table), "Spikes and events of a frame", ACTIVITY_NOTE)

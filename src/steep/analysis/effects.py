@@ -1,14 +1,17 @@
 """What a change does: the experiments of a study held against one of them, the baseline, seed by seed."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from scipy.stats import ttest_1samp
 
 from steep.analysis.compare import holm
+from steep.analysis.render import Tabulated, to_rst
 from steep.analysis.statistics import CONFIDENCE, interval
-from steep.analysis.tables import numbers, talk_table
+from steep.analysis.tables import ACCURACY_COLUMNS, numbers, require_experiments, talk_table
+from steep.tables import read_table
 
 # What the talk's table says of an experiment already.
 COLUMNS = [
@@ -93,4 +96,20 @@ def effect_view(table: pd.DataFrame) -> pd.DataFrame:
             **{"Spiking": numbers(table, "spiking"), "Spiking − original": numbers(table, "loss", sign=True)},
             **{"Effect on spiking": numbers(table, "effect", sign=True), "Verdict": table["verdict"]},
         }
+    )
+
+
+def tabulate(accuracy: Path, study: dict[str, Any]) -> Tabulated:
+    """Hold every experiment against the study's baseline, seed by seed."""
+    measured = read_table(accuracy, *ACCURACY_COLUMNS)
+    require_experiments(study, accuracy, measured)
+    table = effect_table(study, measured)
+    frames = study.get("evaluation", "test").capitalize()
+    view, note = effect_view(table), f"{effect_answer(table)} {EFFECTS_NOTE.format(frames=frames)}"
+    return Tabulated(
+        table,
+        view,
+        "What each change does",
+        note,
+        {"view": view.to_csv(index=False), "note": f"{note}\n", "landing": to_rst(view, note)},
     )

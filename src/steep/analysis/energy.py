@@ -4,10 +4,14 @@ Nothing here was measured on a chip. An event is multiplied with the lowest and 
 system; neuron updates, static power and what moves frames in and out are left out, because the figures are for events.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
+from steep.analysis.render import Tabulated
 from steep.errors import SteepError
+from steep.tables import read_table
 
 PICO, MICRO = 1e-12, 1e-6
 # What is taken from the table of the activity, and from the published energies.
@@ -78,3 +82,9 @@ def energy_view(table: pd.DataFrame) -> pd.DataFrame:
             "Standing": table["standing"],
         }
     )
+
+
+def tabulate(activity: Path, published: Path) -> Tabulated:
+    """Multiply counted events with published energies."""
+    table = energy_table(read_table(activity, *COUNTED), read_table(published, *PUBLISHED))
+    return Tabulated(table, energy_view(table), "Energy of a frame, estimated", ENERGY_NOTE)

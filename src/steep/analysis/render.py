@@ -5,12 +5,34 @@ import re
 import string
 import textwrap
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from steep.errors import SteepError
-from steep.trace import meta_element, sentence
+from steep.study.trace import meta_element, sentence
+
+
+@dataclass(frozen=True)
+class Tabulated:
+    """A table as its verb writes it.
+
+    Attributes
+    ----------
+    table : the numbers, for the CSV.
+    view : the table as text for people.
+    title, note : heading of the page, and what stands below the table.
+    also : other texts, by the option that names their file.
+
+    """
+
+    table: pd.DataFrame
+    view: pd.DataFrame
+    title: str
+    note: str
+    also: dict[str, str] = field(default_factory=dict)
+
 
 STYLE = (
     "body{font:15px/1.45 system-ui,sans-serif;margin:1.5rem;color:#222}table{border-collapse:collapse}"
@@ -24,7 +46,7 @@ NUMERIC = ' class="n"'
 
 def to_html(view: pd.DataFrame, title: str, note: str = "", trace: dict[str, Any] | None = None) -> str:
     """Return a page that stands alone: no script, no outside file; `trace` says what it was made from
-    (`steep.trace`)."""
+    (`steep.study.trace`)."""
     head = "".join(f"<th>{html.escape(str(column))}</th>" for column in view.columns)
     texts = {column: [_text(value) for value in view[column]] for column in view.columns}
     numeric = [all(map(NUMBER.fullmatch, column)) for column in texts.values()]

@@ -1,6 +1,8 @@
 """Scores of one seed: accuracy per stage and backend, and the comparison of the backends, with the network that all
 should have worked on and spike for spike."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -25,7 +27,7 @@ def accuracy_row(stage: str, backend: str, readout: str, correct: int, frames: i
     }
 
 
-def float_classes(stages: dict[str, str], frames: Frames) -> dict[str, np.ndarray]:
+def float_classes(stages: dict[str, Path], frames: Frames) -> dict[str, np.ndarray]:
     """Return the class that each floating-point network gives each frame, int64 (frames,), by stage; `stages` maps a
     stage to its network's file."""
     from steep.checkpoint import load_network

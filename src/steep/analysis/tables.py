@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
+from steep.analysis.render import Tabulated, to_markdown, to_rst
 from steep.analysis.statistics import CONFIDENCE, interval
 from steep.errors import SteepError
 from steep.tables import read_table
@@ -222,3 +223,59 @@ def view_note(table: pd.DataFrame, evaluation: str = "test") -> str:
     if table["talk_original"].isna().any():
         note += " A dash in the talk's columns: it reports no such number."
     return note
+
+
+def require_experiments(study: dict[str, Any], path: Path, table: pd.DataFrame) -> None:
+    """Raise a SteepError where the study and a table are not about the same experiments."""
+    there, said = set(table["experiment"]), set(study["experiments"])
+    if there != said:
+        name = min(there ^ said)
+        place = "is not in --study" if name in there else "has no row"
+        raise SteepError(f"{path}: experiment {name!r} {place}; give the table of the same study")
+
+
+def tabulate_accuracy(scores: list[Path]) -> Tabulated:
+    """Join the scores of all experiments and seeds into one tidy table."""
+    table = accuracy_table(read_tables(scores, *ACCURACY_COLUMNS))
+    view = table.assign(accuracy=[f"{value:.2f}" for value in table["accuracy"]])
+    return Tabulated(table, view, "Every accuracy measured", ACCURACY_NOTE)
+
+
+def tabulate_talk(accuracy: Path, study: dict[str, Any]) -> Tabulated:
+    """Set the talk's table beside ours."""
+    measured = read_table(accuracy, *ACCURACY_COLUMNS)
+    require_experiments(study, accuracy, measured)
+    table = talk_table(study, measured)
+    evaluation = study.get("evaluation", "test")
+    view, note = talk_view(table, evaluation), view_note(table, evaluation)
+    return Tabulated(
+        table,
+        view,
+        f"{evaluation.capitalize()} accuracy: the talk and this study",
+        note,
+        {
+            "markdown": to_markdown(view, note),
+            "view": view.to_csv(index=False),
+            "note": f"{note}\n",
+            "landing": to_rst(view, note),
+        },
+    )
+
+
+def tabulate_backends(comparisons: list[Path]) -> Tabulated:
+    """Count the spikes compared between backends, and the differing ones."""
+    table = backend_table(read_tables(comparisons, *COMPARED_COLUMNS, empty=True))
+    return Tabulated(table, backend_view(table), "Backends against each other", BACKENDS_NOTE)
+
+
+def tabulate_margins(margins: Path) -> Tabulated:
+    """Say how many units are near their thresholds."""
+    table = margin_table(read_table(margins, *MARGINS_COLUMNS))
+    return Tabulated(table, margin_view(table), "Units near their thresholds", MARGINS_NOTE)
+
+
+def join(tables: list[Path], title: str) -> Tabulated:
+    """Put tables of the same columns below each other."""
+    table = read_tables(tables)
+    note = "Validation frames; every row is one measurement. Test frames are not used."
+    return Tabulated(table, table.round(4).astype(str), title, note)

@@ -13,16 +13,21 @@ prediction interval is wider than `WIDEST` the word is *undecided*; and where th
 our seeds but lies outside the 95% interval of their mean, the answer says so.
 """
 
+import logging
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from steep.analysis.render import Tabulated, in_rst, to_rst
 from steep.analysis.statistics import CONFIDENCE
-from steep.analysis.tables import number
+from steep.analysis.tables import number, require_experiments
+from steep.tables import read_table
 
+log = logging.getLogger("steep")
 ROUNDING = 0.05  # of an accuracy given with one digit; a difference of two has twice as much
 WIDEST = 1.0  # points
 REPRODUCED, BETTER, MISSED, UNDECIDED = "reproduced", "better", "not reproduced", "undecided"
@@ -245,3 +250,26 @@ def overview(verdicts: pd.DataFrame) -> pd.DataFrame:
     numeric = [name for name in wide if name.startswith(("talk_", "ours"))]
     wide[numeric] = wide[numeric].astype(np.float64)
     return wide.loc[first.index].reset_index()
+
+
+def tabulate(talk: Path, study: dict[str, Any]) -> Tabulated:
+    """Judge every row of the talk: reproduced, better, not reproduced."""
+    measured = read_table(talk, *TALK_COLUMNS)
+    require_experiments(study, talk, measured)
+    table = verdict_table(measured, study)
+    view, note = verdict_view(table), rule_note(table)
+    words = answer(table, study.get("evaluation", "test"))
+    log.info("%s", words)
+    return Tabulated(
+        table,
+        view,
+        "Is the talk reproduced?",
+        f"{words} {note}",
+        {
+            "view": view.to_csv(index=False),
+            "answer": f"{words}\n",
+            "note": f"{note}\n",
+            "landing": to_rst(view, note),
+            "landing_answer": f"{in_rst(words)}\n",
+        },
+    )

@@ -1,4 +1,4 @@
-"""The command line: ``python -m steep <verb>``, one verb per rule of the workflow.
+"""The command line: python -m steep <verb>, one verb per rule of the workflow.
 
 A rule's shell line is the command, so any job can be copied from Snakemake's log and run by hand. Verbs read and write
 the files they are given and nothing else; parameters come as JSON. Libraries are imported by the verb that needs them.
@@ -9,27 +9,62 @@ import logging
 import os
 import signal
 import sys
+import textwrap
 
-from steep.cli import benchmarks, figures, results, stpu, study, summary  # noqa: F401 (they declare the verbs)
-from steep.cli.verbs import VERBS
+# They declare the verbs, in the order of the work.
+from steep.cli import (  # noqa: F401
+    benchmarks,
+    catalogue,
+    config,
+    data,
+    ends,
+    results,
+    simulation,
+    stpu,
+    training,
+)
+from steep.cli.verbs import GROUPS, VERBS
 from steep.errors import SteepError
 from steep.surroundings import explained, shield
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all verbs."""
-    parser = argparse.ArgumentParser(prog="steep", description=(__doc__ or "").partition("\n")[0])
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="<verb>")
+def listed() -> str:
+    """Return all verbs with their summaries, grouped in the order of the work."""
+    lines = []
+    for title in GROUPS:
+        lines += ["", f"{title}:"]
+        for verb in VERBS.values():
+            if verb.group == title:
+                lines += textwrap.wrap(
+                    f"{verb.name:<26}{verb.summary}", 100, initial_indent="  ", subsequent_indent=" " * 28
+                )
+    return "\n".join(lines)
+
+
+def build_parser(only: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser of all verbs, or one that knows the options of `only` that verb."""
+    parser = argparse.ArgumentParser(
+        prog="steep",
+        usage="steep <verb> [options]",
+        description=f"{(__doc__ or '').partition(chr(10))[0]}\n{listed()}",
+        epilog="steep <verb> --help says what a verb takes. One file is made by one verb; the workflow calls them.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = parser.add_subparsers(prog="steep", dest="verb", required=True, metavar="<verb>", help=argparse.SUPPRESS)
     for verb in VERBS.values():
-        verb.add_to(verbs)
+        added = verbs.add_parser(verb.name, description=verb.summary)
+        if only in (None, verb.name):
+            verb.add_options(added)
     return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a verb; return 0, or 1 with one line on stderr when the user has to do something."""
-    a = build_parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    told = vars(build_parser(next((word for word in words if word in VERBS), "")).parse_args(words))
+    verb = VERBS[told.pop("verb")]
     # Several jobs share one terminal: STEEP_JOB says whose line it is.
-    job = os.environ.get("STEEP_JOB", a.verb)
+    job = os.environ.get("STEEP_JOB", verb.name)
     logging.basicConfig(level=logging.INFO, format=f"[{job}] %(message)s", stream=sys.stderr)
     logging.getLogger("brian2").setLevel(logging.WARNING)
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
@@ -37,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
         shield()
         if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        a.run(a)
+        verb.run(**told)
     except SteepError as error:
         print(f"[{job}] error: {error}", file=sys.stderr)
         return 1

@@ -2,10 +2,11 @@
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from steep.cli.verbs import FILE, INTEGER, Arguments, verb
+from steep.cli.verbs import Executable, In, OptionalIn, OptionalInputs, Out, group
 from steep.errors import SteepError
+from steep.study.checkout import ROOT
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,12 +17,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("steep")
 FRAMES = 10_000
 # Where `make benchmark` installs them, in the checkout.
-PEERS = Path(__file__).parents[3] / ".venv-peers" / "bin" / "python"
-SHARED = {
-    "frames": FILE | {"required": False, "help": "spikes, as the workflow writes them; generated if not given"},
-    "peers": FILE | {"required": False, "default": PEERS, "help": "Python of the peers, the checkout's if not given"},
-    "seconds": {"type": float, "required": False, "default": 2.0, "help": "CPU time of a measurement, about"},
-}
+PEERS = ROOT / ".venv-peers" / "bin" / "python"
+verb = group("Benchmarks")
 
 
 def _frames(path: Path | None) -> "np.ndarray":
@@ -41,14 +38,15 @@ def _frames(path: Path | None) -> "np.ndarray":
 
 def _networks(config: Path, frames: "np.ndarray") -> "dict[str, ThresholdNetwork]":
     """Return networks of random weights for every architecture that an experiment of the config gives such frames."""
-    from steep.config import check_config, read_config
     from steep.datasets import SOURCES
     from steep.encodings import CURRENTS
     from steep.simulators_benchmark.networks import random_network
+    from steep.study.config import check_config, read_config
 
     study = read_config(config)
     check_config(study, str(config))
-    found, layers = {}, {}
+    found: dict[str, ThresholdNetwork] = {}
+    layers: dict[str, list[dict[str, Any]]] = {}
     for entry in study["experiments"].values():
         source = SOURCES[study["datasets"][entry["dataset"]]["source"]]
         if source.shape == frames.shape[1:] and study["encodings"][entry["encoding"]]["kind"] not in CURRENTS:
@@ -61,58 +59,142 @@ def _networks(config: Path, frames: "np.ndarray") -> "dict[str, ThresholdNetwork
     return found
 
 
-@verb(
-    *("config", "csv", "figure"),
-    repetitions=INTEGER,
-    network=FILE
-    | {"nargs": "+", "required": False, "default": [], "help": "trained threshold networks instead of random ones"},
-    **SHARED,
-)
-def benchmark_simulators(a: Arguments) -> None:
-    """Measure simulators, ours and others, on the same networks and frames, hold their spikes against each other."""
+@verb
+def benchmark_simulators(
+    config: In,
+    csv: Out,
+    figure: Out,
+    repetitions: int,
+    network: OptionalInputs = (),
+    frames: OptionalIn = None,
+    peers: Executable = PEERS,
+    seconds: float = 2.0,
+) -> None:
+    """Measure simulators, ours and others, on the same networks and frames, hold their spikes against each other.
+
+    Parameters
+    ----------
+    config : the config whose architectures are measured
+    figure : what was measured, drawn as SVG
+    repetitions : how often each measurement is made
+    network : trained threshold networks instead of random ones
+    frames : spikes, as the workflow writes them; generated unless given
+    peers : Python of the peers; the checkout's unless given
+    seconds : CPU time of a measurement, about
+
+    """
     from steep.figures.simulators import draw
     from steep.figures.style import save_figure
     from steep.files import write_text
     from steep.simulators_benchmark.runner import Bench, measure_all, scratch_folder
     from steep.threshold.network import ThresholdNetwork
 
-    if a.repetitions < 1:
-        raise SteepError(f"--repetitions is {a.repetitions}; write at least 1")
-    frames = _frames(a.frames)
-    networks = {str(path): ThresholdNetwork.load(path) for path in a.network} or _networks(a.config, frames)
-    for name, network in networks.items():
-        if network.input_shape != frames.shape[1:] or network.input_top > 1:
-            raise SteepError(
-                f"{name}: takes frames of shape {network.input_shape}, up to {network.input_top}; give such"
-            )
+    if repetitions < 1:
+        raise SteepError(f"--repetitions is {repetitions}; write at least 1")
+    chosen = _frames(frames)
+    networks = {str(path): ThresholdNetwork.load(path) for path in network} or _networks(config, chosen)
+    for name, each in networks.items():
+        if each.input_shape != chosen.shape[1:] or each.input_top > 1:
+            raise SteepError(f"{name}: takes frames of shape {each.input_shape}, up to {each.input_top}; give such")
 
     made_of = {
-        "weights": "given" if a.network else "random, 8 bits, seeded",
-        "input": str(a.frames) if a.frames else "random pixels",
+        "weights": "given" if network else "random, 8 bits, seeded",
+        "input": str(frames) if frames else "random pixels",
     }
 
     def keep(table: "pd.DataFrame") -> None:
-        write_text(a.csv, table.assign(**made_of).to_csv(index=False, float_format="%.4g"))
+        write_text(csv, table.assign(**made_of).to_csv(index=False, float_format="%.4g"))
 
     with scratch_folder() as scratch:
-        bench = Bench(a.peers.absolute(), Path(scratch), a.seconds)
-        table = measure_all(bench, networks, frames, a.repetitions, keep=keep)
-    save_figure(draw(table), a.figure)
+        bench = Bench(peers.absolute(), Path(scratch), seconds)
+        table = measure_all(bench, networks, chosen, repetitions, keep=keep)
+    save_figure(draw(table), figure)
 
 
-@verb("config", "csv", "figure", **SHARED)
-def benchmark_sizes(a: Arguments) -> None:
-    """Measure what simulations cost against frames, synapses and processes, on the config's first network."""
+@verb
+def benchmark_sizes(
+    config: In,
+    csv: Out,
+    figure: Out,
+    frames: OptionalIn = None,
+    peers: Executable = PEERS,
+    seconds: float = 2.0,
+) -> None:
+    """Measure what simulations cost against frames, synapses and processes, on the config's first network.
+
+    Parameters
+    ----------
+    config : the config whose first network is measured
+    figure : what was measured, drawn as SVG
+    frames : spikes, as the workflow writes them; generated unless given
+    peers : Python of the peers; the checkout's unless given
+    seconds : CPU time of a measurement, about
+
+    """
     from steep.figures.simulators import draw_curves
     from steep.figures.style import save_figure
     from steep.files import write_text
     from steep.simulators_benchmark.curves import chosen_implementations, measure_curves
     from steep.simulators_benchmark.runner import Bench, scratch_folder
 
-    frames = _frames(a.frames)
-    network = next(iter(_networks(a.config, frames).values()))
+    chosen = _frames(frames)
+    network = next(iter(_networks(config, chosen).values()))
     with scratch_folder() as scratch:
-        bench = Bench(a.peers.absolute(), Path(scratch), a.seconds)
-        table = measure_curves(bench, network, frames, chosen_implementations())
-    write_text(a.csv, table.to_csv(index=False, float_format="%.4g"))
-    save_figure(draw_curves(table), a.figure)
+        bench = Bench(peers.absolute(), Path(scratch), seconds)
+        table = measure_curves(bench, network, chosen, chosen_implementations())
+    write_text(csv, table.to_csv(index=False, float_format="%.4g"))
+    save_figure(draw_curves(table), figure)
+
+
+@verb
+def benchmark_training(
+    config: In,
+    csv: Out,
+    train_frames: In,
+    epochs: int,
+    turns: int,
+) -> None:
+    """Measure an epoch of ordinary and of sharpened training against plain PyTorch, for networks of a config.
+
+    Parameters
+    ----------
+    config : the config whose networks are trained
+    train_frames : encoded training frames
+    epochs : epochs of each measurement
+    turns : how often each measurement is made
+
+    """
+    from steep.files import write_text
+    from steep.frames import Frames
+    from steep.study.config import check_config, read_config
+    from steep.training_benchmark import benchmark_config
+
+    study = read_config(config)
+    check_config(study, str(config))
+    table = benchmark_config(study, Frames.load(train_frames), epochs, turns)
+    write_text(csv, table.round(3).to_csv(index=False))
+    print(table.round(3).to_string(index=False))
+
+
+@verb
+def benchmark_stpu(
+    csv: Out,
+    figure: Out,
+    repetitions: int,
+) -> None:
+    """Measure what the STPU's implementations cost, and draw it.
+
+    Parameters
+    ----------
+    figure : what was measured, drawn as SVG
+    repetitions : how often each measurement is made
+
+    """
+    from steep.figures.stpu_cost import draw
+    from steep.figures.style import save_figure
+    from steep.files import write_text
+    from steep.stpu.benchmark import measure_all
+
+    table = measure_all(repetitions)
+    write_text(csv, table.round(3).to_csv(index=False))
+    save_figure(draw(table), figure)

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from steep.errors import SteepError
-from steep.files import atomic, cannot_be_read
-from steep.trace import file_digest
+from steep.files import atomic, cannot_be_read, file_digest
 
 log = logging.getLogger(__name__)
 ATTEMPTS = 3

@@ -1,10 +1,15 @@
 """Figure: spikes and synaptic events of a frame, by layer."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from steep.analysis.energy import COUNTED
+from steep.figures.rows import require_titles
 from steep.figures.style import BLUE, GREY, ORANGE, layer_name, plt
+from steep.tables import read_table
 
 
 def number(value: float) -> str:
@@ -74,3 +79,10 @@ def _points(axis: plt.Axes, at: np.ndarray, whole: pd.Series, part: pd.Series, c
             )
     axis.set_xscale("log")
     axis.margins(x=0.25)
+
+
+def plot(activity: Path, titles: dict[str, str]) -> Figure:
+    """Draw the study's table of activity."""
+    table = read_table(activity, *COUNTED, "layer", "units", "spikes_per_frame")
+    require_titles(titles, activity, table)
+    return draw(table, titles)

@@ -4,6 +4,8 @@ Each filter is shown at the pixel under its centre: value = 1 x [filter 1 fired]
 kernel of an even side has its centre between two pixels; of these the upper, or left one, is taken.
 """
 
+from pathlib import Path
+
 import numpy as np
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
@@ -12,6 +14,7 @@ from steep.analysis.activity import check_examples
 from steep.errors import SteepError
 from steep.figures.layers import choose
 from steep.figures.style import GREY, as_grid, picture, plt
+from steep.files import read_npz
 from steep.threshold.network import ConvLayer, ThresholdNetwork
 
 MOST = 3
@@ -98,3 +101,8 @@ def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, title: str,
     bar.set_label(" + ".join(f"{1 << n} × [filter {n + 1} fired]" for n in range(filters)), fontsize=8)
     bar.ax.tick_params(labelsize=8, length=0)
     return figure
+
+
+def plot(examples: Path, network: Path, title: str) -> Figure:
+    """Draw the frames in `examples` (`steep.analysis.activity.choose_examples`)."""
+    return draw(read_npz(examples), ThresholdNetwork.load(network), title)

@@ -1,9 +1,12 @@
 """Figure: accuracy against the bits of the weights, of all layers together and of each alone."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from steep.figures.rows import BITS, rows_of
 from steep.figures.style import (
     GREY,
     MARKERS,
@@ -51,3 +54,8 @@ def draw(bits: pd.DataFrame, layers: list[int], title: str) -> Figure:
         axis.grid(axis="y", color=GREY, alpha=0.2)
     whole.legend(fontsize=8)
     return figure
+
+
+def plot(bits: Path, experiment: str, title: str, layers: list[int]) -> Figure:
+    """Draw an experiment's rows of the study of bits."""
+    return draw(rows_of(experiment, bits, *BITS), layers, title)

@@ -1,11 +1,15 @@
 """Figure: spiking beside non-spiking, accuracy and confusion (the talk's slides "STPU")."""
 
+from pathlib import Path
+
 import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from steep.errors import SteepError
 from steep.figures.style import GREY, STAGES, name_classes, plt, room_below
-from steep.shapes import require_same_shape
+from steep.files import read_npz
+from steep.shapes import require_pairs, require_same_shape
 
 
 def confusion(labels: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
@@ -83,3 +87,21 @@ def draw(
     sums = f"sums over {seeds} seeds; " if seeds > 1 else ""
     figure.supxlabel(f"{sums}blue and red on one logarithmic scale", fontsize=8, color=GREY)
     return figure
+
+
+def plot(activity: list[Path], classes: list[Path], simulators: list[str], names: list[str], title: str) -> Figure:
+    """Draw the original and the spiking networks of all seeds: `activity` and `classes` hold one file per seed."""
+    require_pairs(activity=activity, classes=classes)
+    original, spiking = [read_npz(path) for path in classes], [read_npz(path) for path in activity]
+    if not all(np.array_equal(one["labels"], other["labels"]) for one, other in zip(original, spiking, strict=True)):
+        raise SteepError("--classes and --activity are not of the same frames; give files of the same seeds, in order")
+    count = len(names)
+    matrices = {
+        "original": sum(confusion(one["labels"], one["original"], count) for one in original),
+        "threshold": sum(confusion(one["labels"], one["classes"], count) for one in spiking),
+    }
+    turns = [
+        turned(one["labels"], one["original"], other["classes"]) for one, other in zip(original, spiking, strict=True)
+    ]
+    worse, better = (sum(counts) for counts in zip(*turns, strict=True))
+    return draw(matrices, (worse, better), len(original), simulators, names, title)

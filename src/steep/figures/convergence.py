@@ -5,6 +5,8 @@ the distribution of the layer's activations on validation frames, epoch by epoch
 on its way to the step, at moments spread over the layer's own sharpness.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,7 +14,10 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from steep.figures.rows import HISTORY
 from steep.figures.style import GREY, MARKERS, SEQUENTIAL, SHARPNESS, STAGES, layer_colours, plt, whole_numbers
+from steep.files import read_npz
+from steep.tables import read_table
 
 CURVES = 5
 
@@ -117,3 +122,8 @@ def _progress(axis: Axes, sharpness: np.ndarray, binary: np.ndarray, numbers: li
     axis.set_title("Sharpness, and how binary the activations are")
     # Below the curves, which are everywhere where layers sharpen one after the other.
     axis.legend(handles=handles, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3)
+
+
+def plot(activations: Path, history: Path, layers: list[int], title: str) -> Figure:
+    """Draw what `steep.sharpening.training.sharpen` kept of one training."""
+    return draw(read_npz(activations), read_table(history, *HISTORY), layers, title)

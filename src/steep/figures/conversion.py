@@ -1,6 +1,7 @@
 """Figure: data conversion, a frame each way (the talk's slide of that name): as it is, binarized, as contours, as
 injected current."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -123,3 +124,8 @@ def _spectrum(axis: Axes, value: np.ndarray, kind: str) -> None:
         axis.set(ylim=(0, 260), yticks=[0, 255])
     axis.set(xlim=(0, len(line)), xticks=[0, len(line)])
     axis.tick_params(labelsize=7)
+
+
+def plot(images: Path, encodings: dict[str, dict[str, Any]], title: str) -> Figure:
+    """Draw some of the frames in `images`."""
+    return draw(Frames.load(images), encodings, title)

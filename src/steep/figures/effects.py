@@ -1,9 +1,12 @@
 """Figure: what each change does to the spiking accuracy, beside the baseline."""
 
+from pathlib import Path
+
 import pandas as pd
 from matplotlib.figure import Figure
 
 from steep.figures.style import BLUE, GREY, VERMILION, plt
+from steep.tables import read_table
 
 LOOKS = {"better": (BLUE, "^"), "worse": (VERMILION, "v")}  # anything else: a grey dot; likely: not filled
 TICKS = (1, 2, 5, 10, 20, 50)
@@ -52,3 +55,8 @@ def draw(effects: pd.DataFrame, evaluation: str) -> Figure:
     axis.tick_params(axis="y", labelsize=8, length=0)
     axis.grid(axis="x", color=GREY, alpha=0.2)
     return figure
+
+
+def plot(effects: Path, evaluation: str) -> Figure:
+    """Draw the study's table of effects."""
+    return draw(read_table(effects, "change", "effect", "effect_ci95", "verdict"), evaluation)

@@ -1,10 +1,14 @@
 """Figure: energy of a frame, as events counted times energies published for one event, beside published frames."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from steep.figures.rows import require_titles
 from steep.figures.style import BLUE, GREEN, GREY, ORANGE, TALK, VERMILION, plt
+from steep.tables import read_table
 
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, GREY, GREY)  # what does not spike is grey
 
@@ -71,3 +75,11 @@ def draw(energies: pd.DataFrame, published: pd.DataFrame, titles: dict[str, str]
     if energies["currents"].any():
         figure.supxlabel("* input as currents: values times weights are counted as events", fontsize=7, color=GREY)
     return figure
+
+
+def plot(energy: Path, published: Path, titles: dict[str, str]) -> Figure:
+    """Draw the study's table of energies beside the published ones."""
+    energies = read_table(energy, "experiment", "currents", "system", "low_uJ", "high_uJ")
+    others = read_table(published, "system", "accuracy", "low_uJ", "high_uJ", "standing")
+    require_titles(titles, energy, energies)
+    return draw(energies, others, titles)

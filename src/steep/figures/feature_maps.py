@@ -6,6 +6,8 @@ are saturated; such maps are framed and hatched too, for print without colour. L
 units in order of activity. Dead units lie at 0 there and saturated ones at 1, in the same colours.
 """
 
+from pathlib import Path
+
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -15,6 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from steep.figures.style import BLUE, GREY, SPIKE, VERMILION, as_grid, layer_name, plt, whole_numbers
+from steep.files import read_npz
 
 # Blues for how often, so that both extremes stand out from every shade, for the colour-blind too; most units fire
 # seldom, so the scale is that of the square root.
@@ -140,3 +143,8 @@ def _units(axis: Axes, rate: np.ndarray) -> None:
     axis.set_ylabel("part of the frames", fontsize=8, color=GREY)
     whole_numbers(axis.xaxis, 5)
     axis.tick_params(labelsize=7)
+
+
+def plot(activity: Path, title: str) -> Figure:
+    """Draw what `steep.analysis.activity.measure_activity` counted."""
+    return draw(read_npz(activity), title)

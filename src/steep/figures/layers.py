@@ -3,11 +3,15 @@
 One row per frame, one column per layer; each spike is a dark pixel, feature maps lie side by side.
 """
 
+from pathlib import Path
+
 import numpy as np
 from matplotlib.figure import Figure
 
 from steep.analysis.activity import check_examples
 from steep.figures.style import GREY, SPIKE, STAGES, as_grid, layer_name, picture, plt, whole_numbers
+from steep.files import read_npz
+from steep.threshold.network import ThresholdNetwork
 
 GAP = 0.15  # shade of gaps between feature maps
 
@@ -90,3 +94,8 @@ def _potentials(axis: plt.Axes, potential: np.ndarray, label: int, lowest: bool)
     axis.tick_params(axis="y", labelsize=6, length=2)
     if lowest:
         axis.set_xlabel("class", fontsize=7)
+
+
+def plot(examples: Path, network: Path, title: str) -> Figure:
+    """Draw the frames in `examples` (`steep.analysis.activity.choose_examples`)."""
+    return draw(read_npz(examples), ThresholdNetwork.load(network).shapes, title)

@@ -1,5 +1,6 @@
 """Figure: the STPU, and how a network lies on it."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from steep.figures.style import GREY, ORANGE, OUTPUT, SPIKE, layer_colours, layer_name, plt
-from steep.stpu.layout import Layout
+from steep.stpu.layout import Layout, from_threshold_network
+from steep.threshold.network import ThresholdNetwork
 
 ROWS = 32
 # So many slots and neurons of a unit are drawn at most, or as many as the network needs.
@@ -83,3 +85,8 @@ def _unit(axis: Any, layout: Layout, rule: dict[str, Any] | None) -> None:
     axis.set_title(f"{layout.network.count:,}{of} neurons{notes}; {len(layout.network.weight):,} synapses")
     handles = [Rectangle((0, 0), 1, 1, facecolor=colour) for colour in colours]
     axis.legend(handles, labels, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=3)
+
+
+def plot(network: Path, limits: dict[str, Any], title: str) -> Figure:
+    """Draw a threshold network."""
+    return draw(from_threshold_network(ThresholdNetwork.load(network), clock=True), limits, title)

@@ -1,8 +1,11 @@
 """Figure: when do frames disturb each other? Accuracy against leak and frame spacing."""
 
+from pathlib import Path
+
 import pandas as pd
 from matplotlib.figure import Figure
 
+from steep.figures.rows import STUDIES, rows_of
 from steep.figures.style import GREY, error_bars, look, plt, with_interval
 from steep.figures.text import formula
 
@@ -34,3 +37,8 @@ def draw(studies: pd.DataFrame, title: str) -> Figure:
     right.grid(axis="y", color=GREY, alpha=0.2)
     left.grid(axis="y", color=GREY, alpha=0.2)
     return figure
+
+
+def plot(studies: Path, experiment: str, title: str) -> Figure:
+    """Draw an experiment's rows of the studies on the STPU."""
+    return draw(rows_of(experiment, studies, *STUDIES), title)

@@ -5,6 +5,8 @@ class is a sum over the spikes of the last hidden layer: each adds the weight to
 what is left is the difference of the thresholds. The sum is exact, for weights are integers.
 """
 
+from pathlib import Path
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
@@ -14,6 +16,7 @@ from steep.analysis.activity import check_examples
 from steep.errors import SteepError
 from steep.figures.layers import show_input
 from steep.figures.style import GREEN, GREY, PURPLE, as_grid, name_classes, picture, plt, room_below
+from steep.files import read_npz
 from steep.threshold.network import DenseLayer, ThresholdNetwork
 
 GIVEN, TRUE = PURPLE, GREEN  # not the colours of spiking and original
@@ -110,3 +113,8 @@ def _strongest(axis: Axes, added: np.ndarray, rest: float) -> None:
         f"thresholds {rest:+.0f}, in all {gains + losses + rest:+.0f}".replace("-", "−"),
         fontsize=7,
     )
+
+
+def plot(examples: Path, network: Path, names: list[str], title: str) -> Figure:
+    """Draw the frames in `examples` (`steep.analysis.activity.choose_examples`)."""
+    return draw(read_npz(examples), ThresholdNetwork.load(network), names, title)

@@ -1,16 +1,21 @@
 """Figure: the answer in one picture, original and spiking accuracy of every network, the talk beside ours."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.path import Path
+from matplotlib.path import Path as Outline
 from matplotlib.patheffects import withStroke
 
+from steep.analysis.verdicts import OVERVIEW_COLUMNS
+from steep.analysis.verdicts import overview as shown
 from steep.figures.style import GREY, STAGES, TALK, plt
+from steep.tables import read_table
 
 # An arrow's head as a marker, whose tip is at its place, by the way it points.
-HEADS = {way: Path([(0, 0), (-way, 0.6), (-way, -0.6), (0, 0)], closed=True) for way in (-1, 1)}
+HEADS = {way: Outline([(0, 0), (-way, 0.6), (-way, -0.6), (0, 0)], closed=True) for way in (-1, 1)}
 
 
 def draw(overview: pd.DataFrame, evaluation: str) -> Figure:
@@ -80,3 +85,8 @@ def _arrow(axis: plt.Axes, y: float, start: float, end: float, from_: str, to: s
     axis.plot([start, end], [y, y], color=to, linewidth=1.5, zorder=1)
     head = {"marker": HEADS[1 if end > start else -1], "markersize": 12, "markeredgewidth": 0.8}
     axis.plot(end, y, color=to, zorder=4, path_effects=[withStroke(linewidth=2.5, foreground="white")], **head, **fill)
+
+
+def plot(verdicts: Path, evaluation: str) -> Figure:
+    """Draw the study's table of verdicts."""
+    return draw(shown(read_table(verdicts, *OVERVIEW_COLUMNS)), evaluation)

@@ -9,6 +9,9 @@ the reader asked for less motion) a step with every layer at work is shown.
 import base64
 import html
 import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +19,9 @@ from steep.analysis.activity import check_examples
 from steep.figures.layers import choose
 from steep.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, as_grid, layer_name, plt
 from steep.figures.text import readable
-from steep.trace import as_text
+from steep.files import read_npz
+from steep.study.trace import as_text
+from steep.threshold.network import ThresholdNetwork
 
 SECONDS = 1.1  # a step stays on the screen
 FULL = 3  # at least so many steps every layer is at work
@@ -149,3 +154,9 @@ def _classes(examples: dict[str, np.ndarray], frame: int, colour: str, x: float,
         if classes <= 12:
             bars.append(_text(x + 12, y + high - 4, str(number), 9))
     return "".join(bars) + _text(x + SIDE / 2, TOP + SIDE + 16, f"frame {examples['index'][frame]}", 10, colour)
+
+
+def plot(examples: Path, network: Path, title: str) -> Callable[[dict[str, Any]], str]:
+    """Return a function that writes the animation as SVG with the trace it is given."""
+    shapes = ThresholdNetwork.load(network).shapes
+    return lambda trace: draw(read_npz(examples), shapes, title, trace)

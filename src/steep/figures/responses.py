@@ -55,3 +55,8 @@ def draw(settings: dict[str, Any]) -> Figure:
                 axis.plot(fine, np.zeros_like(fine), color=GREY, linewidth=0.5)
     axes[0, 0].legend(fontsize=8)
     return figure
+
+
+def plot(responses: dict[str, Any]) -> Figure:
+    """Draw the responses that the config describes."""
+    return draw(responses)

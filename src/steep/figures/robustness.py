@@ -1,8 +1,11 @@
 """Figure: accuracy against faults in the spikes, and against the bits of the weights."""
 
+from pathlib import Path
+
 import pandas as pd
 from matplotlib.figure import Figure
 
+from steep.figures.rows import BITS, STUDIES, rows_of
 from steep.figures.style import BLUE, GREY, MARKERS, PALETTE, error_bars, plt, with_interval
 
 KINDS = {"drop": "spikes lost", "insert": "spikes inserted", "jitter": "spikes a step late"}
@@ -40,3 +43,8 @@ def draw(studies: pd.DataFrame, bits: pd.DataFrame, title: str) -> Figure:
     for axis in (left, right):
         axis.grid(axis="y", color=GREY, alpha=0.2)
     return figure
+
+
+def plot(studies: Path, bits: Path, experiment: str, title: str) -> Figure:
+    """Draw an experiment's rows of the studies on the STPU and of bits."""
+    return draw(rows_of(experiment, studies, *STUDIES), rows_of(experiment, bits, *BITS), title)

@@ -1,12 +1,16 @@
 """Figure: accuracy over sharpening, with the schedule of the sharpness under it."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from steep.analysis.statistics import interval
+from steep.figures.rows import HISTORY
 from steep.figures.style import GREY, STAGES, plt, whole_numbers
+from steep.tables import read_table
 
 
 def draw(sharpened: pd.DataFrame, continued: pd.DataFrame, title: str) -> Figure:
@@ -53,3 +57,14 @@ def _curve(axis: Axes, rows: pd.DataFrame, stage: str, line: str, name: str | No
     axis.plot(epochs, mean, line, color=colour, marker=".", label=name or label)
     if not np.isnan(half).all():
         axis.fill_between(epochs, mean - half, mean + half, color=colour, alpha=0.15, linewidth=0)
+
+
+def plot(sharpened: list[Path], continued: list[Path], title: str) -> Figure:
+    """Draw the histories of the sharpened networks and of their controls, one file per seed, in the same order."""
+    return draw(_histories(sharpened), _histories(continued), title)
+
+
+def _histories(paths: list[Path]) -> pd.DataFrame:
+    """Return the histories of all seeds below each other, the seeds numbered from 0."""
+    tables = [read_table(path, *HISTORY).assign(seed=number) for number, path in enumerate(paths)]
+    return pd.concat(tables, ignore_index=True)

@@ -66,3 +66,8 @@ def draw(settings: dict[str, tuple[str, float]]) -> Figure:
         *axes[0, 0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=min(3, columns + 1)
     )
     return figure
+
+
+def plot(settings: dict[str, tuple[str, float]]) -> Figure:
+    """Draw `settings`: shape and surrogate slope of each way of sharpening."""
+    return draw({name: (shape, float(widest)) for name, (shape, widest) in settings.items()})

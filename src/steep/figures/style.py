@@ -25,7 +25,7 @@ from steep.analysis.statistics import interval
 from steep.errors import SteepError
 from steep.figures.text import make_literal
 from steep.files import write_text
-from steep.trace import as_text
+from steep.study.trace import as_text
 
 log = logging.getLogger("steep")
 
@@ -168,7 +168,7 @@ def save_figure(figure: Figure, path: Path | str, trace: dict[str, Any] | None =
     """Write an SVG without a date, so that equal figures have equal bytes, and close the figure. Its
     text is taken literally (`steep.figures.text`).
 
-    `trace` says what the figure was made from (`steep.trace.trace_of`) and becomes part of the file's metadata.
+    `trace` says what the figure was made from (`steep.study.trace.trace_of`) and becomes part of the file's metadata.
     """
     metadata = {"Date": None, "Description": as_text(trace) if trace else None}
     make_literal(figure)

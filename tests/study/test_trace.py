@@ -6,7 +6,7 @@ import pytest
 from permissions import closed
 
 from steep.errors import SteepError
-from steep.trace import as_text, file_digest, meta_element, read_trace
+from steep.study.trace import as_text, file_digest, meta_element, read_trace
 
 TRACE = {"verb": "plot-sigmoid", "inputs": {"a <b>.csv": "f" * 64}}
 

@@ -11,39 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from steep.analysis.render import STYLE, in_markdown, to_markdown
+from steep.study.catalogue import CHAPTERS, FIGURES
+from steep.study.entries import Figure
+from steep.study.trace import read_trace, sentence
 from steep.tables import read_table
-from steep.trace import read_trace, sentence
 
-# Headings, and the figures under them by the beginning of their file's name.
-CHAPTERS = {
-    "Results": ("confusion",),
-    "Method": ("transfer", "sigmoid", "conversion", "convergence", "sharpening", "bits"),
-    "Spiking activity": ("pipeline", "layers", "aggregate", "feature-maps", "mistakes", "activity"),
-    "STPU": ("layout", "responses", "leak", "robustness"),
-    "Cost": ("energy", "benchmark"),
-}
-CAPTIONS = {
-    "effects": "What each change does to the spiking accuracy, against the first row of the table.",
-    "transfer": "A rectified linear unit, and a spiking neuron simulated on the STPU model.",
-    "sigmoid": "The sharpened activation, and the slope through which it learns.",
-    "conversion": "Frames each way: as they are, binarized, as contours, as injected current.",
-    "convergence": "Activations converge to steps while the network is sharpened.",
-    "sharpening": "Validation accuracy over sharpening, the sharpness under it.",
-    "bits": "Validation accuracy against the bits of the integer weights.",
-    "pipeline": "Several frames in flight at once: each colour is a frame, each step one layer on.",
-    "layers": "Spikes of every layer, frame by frame.",
-    "aggregate": "The first convolution of a few frames, all filters in one picture.",
-    "feature-maps": "How often every unit fires over all frames; dead and saturated units.",
-    "mistakes": "Misclassified frames, and the spikes that decided.",
-    "activity": "Active units and synaptic events of a frame, by layer.",
-    "energy": "Energy of a frame: counted events times published energies per event. An estimate.",
-    "confusion": "Spiking beside non-spiking: confusions, and what changed.",
-    "layout": "The STPU, and how the network lies on it. Limits are assumed.",
-    "responses": "Synaptic responses made of delays, beside their equations.",
-    "leak": "When frames disturb each other: accuracy against leak and frame spacing.",
-    "robustness": "Accuracy against faults in the spikes, and against weight bits.",
-    "benchmark": "What make benchmark measured on the machine it ran on: ratios are what can be compared.",
-}
 PAGE_STYLE = (
     "main{max-width:72rem;margin:auto}figure{margin:1.5rem 0}figure img{max-width:100%;height:auto}"
     "figcaption,small{color:#555;font-size:.85rem}.table{overflow-x:auto}.answer{font-size:1.15rem}"
@@ -51,13 +23,19 @@ PAGE_STYLE = (
 )
 
 
-def figures_of(chapter: str, material: dict[str, Path]) -> list[tuple[str, Path]]:
-    """Return kind and file of a chapter's figures, kinds in the chapter's order, files in that of the study."""
+def figures_of(chapter: str, material: dict[str, Path]) -> list[tuple[Figure, Path]]:
+    """Return a chapter's figures, kinds in the catalogue's order, files of a kind in that of the study."""
     found = []
-    for kind in CHAPTERS[chapter]:
-        pattern = re.compile(rf"{kind}(-.*)?\.svg")
-        found += [(kind, path) for name, path in material.items() if pattern.fullmatch(name)]
+    for figure in FIGURES:
+        if figure.chapter == chapter and not figure.headline:
+            pattern = re.compile(rf"{figure.name}-.*\.svg" if figure.each else rf"{figure.name}\.svg")
+            found += [(figure, path) for name, path in material.items() if pattern.fullmatch(name)]
     return found
+
+
+def headline(name: str) -> Figure:
+    """Return a figure that stands above the chapters."""
+    return next(figure for figure in FIGURES if figure.name == name and figure.headline)
 
 
 def _words(material: dict[str, Path], name: str) -> str:
@@ -84,12 +62,12 @@ def text(config: dict[str, Any], material: dict[str, Path], folder: Path) -> str
         parts += [
             "## What each change does\n",
             table("effects", _words(material, "effects-note.txt")),
-            f"![{CAPTIONS['effects']}]({link(material['effects.svg'])})",
+            f"![{headline('effects').caption}]({link(material['effects.svg'])})",
             "## Original and spiking, the talk beside this study\n",
         ]
     parts += [
         table("verdicts", _words(material, "verdicts-note.txt")),
-        f"![The talk's accuracies beside ours]({link(material['overview.svg'])})",
+        f"![{headline('overview').caption}]({link(material['overview.svg'])})",
         "## Every number of the talk beside ours\n",
         table("talk", _words(material, "talk-note.txt")),
         *(
@@ -101,15 +79,15 @@ def text(config: dict[str, Any], material: dict[str, Path], folder: Path) -> str
     ]
     for chapter in CHAPTERS:
         parts.append(f"## {chapter}")
-        for kind, path in figures_of(chapter, material):
-            parts.append(f"![{path.stem}]({link(path)})\n\n{CAPTIONS[kind]} ({path.stem})")
+        for figure, path in figures_of(chapter, material):
+            parts.append(f"![{path.stem}]({link(path)})\n\n{figure.caption} ({path.stem})")
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 
-def _figure(kind: str, path: Path) -> str:
+def _figure(figure: Figure, path: Path) -> str:
     """Return a figure as part of a page, the file inside it."""
     data = base64.b64encode(path.read_bytes()).decode("ascii")
-    caption = f"{html.escape(CAPTIONS.get(kind, ''))} <small>{html.escape(sentence(read_trace(path)))}</small>"
+    caption = f"{html.escape(figure.caption)} <small>{html.escape(sentence(read_trace(path)))}</small>"
     return (
         f'<figure><img loading="lazy" alt="{html.escape(path.stem)}" src="data:image/svg+xml;base64,{data}">'
         f"<figcaption><b>{html.escape(path.stem)}</b>. {caption}</figcaption></figure>"
@@ -132,7 +110,7 @@ def page(config: dict[str, Any], material: dict[str, Path]) -> str:
     title = html.escape(config["title"])
     effects = []
     if "effects.svg" in material:
-        effects = [_table(material["effects.html"]), _figure("effects", material["effects.svg"])]
+        effects = [_table(material["effects.html"]), _figure(headline("effects"), material["effects.svg"])]
     body = [
         f"<h1>{title}</h1>",
         "<p>Can a deep network that was trained with ordinary backpropagation run as spiking neurons, one frame per "
@@ -140,7 +118,7 @@ def page(config: dict[str, Any], material: dict[str, Path]) -> str:
         f'<p class="answer">{html.escape(_words(material, "answer.txt"))}</p>',
         *effects,
         _table(material["verdicts.html"]),
-        _figure("", material["overview.svg"]),
+        _figure(headline("overview"), material["overview.svg"]),
         "".join(f"<p>{html.escape(remark)}</p>" for remark in config.get("remarks", [])),
         f"<p>To repeat it:</p><pre>{html.escape(_words(material, 'repeat.txt'))}</pre>",
         "<details><summary>Every number of the talk beside ours</summary>"
@@ -148,7 +126,7 @@ def page(config: dict[str, Any], material: dict[str, Path]) -> str:
         + "</details>",
     ]
     for chapter in CHAPTERS:
-        shown = "".join(_figure(kind, path) for kind, path in figures_of(chapter, material))
+        shown = "".join(_figure(figure, path) for figure, path in figures_of(chapter, material))
         body.append(f"<h2>{chapter}</h2>{shown}")
     body.append("<h2>Tables</h2>")
     for name, path in material.items():

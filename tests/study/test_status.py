@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from snakemake.persistence.file import FilePersistence
 
-import steep.status
+import steep.study.status
 from steep.errors import SteepError
-from steep.status import Job, begun, describe, plan, reference_seconds, status
+from steep.study.status import Job, begun, describe, plan, reference_seconds, status
 
 SNAKEFILE = """
 print("rule invented:")
@@ -87,11 +87,11 @@ def test_what_snakemake_cannot_plan_is_one_line(workflow: Path, monkeypatch: pyt
 
 def test_a_count_that_is_not_snakemakes_is_an_error(workflow: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Never a wrong number: what was found is held against the total that Snakemake counts."""
-    text = steep.status.PLAN.read_text()
+    text = steep.study.status.PLAN.read_text()
     assert "dag.needrun_jobs(exclude_finished=False)" in text
     changed = workflow / "plan.py"
     changed.write_text(text.replace("dag.needrun_jobs(exclude_finished=False)", "dag.needrun_jobs()"))
-    monkeypatch.setattr(steep.status, "PLAN", changed)
+    monkeypatch.setattr(steep.study.status, "PLAN", changed)
     with pytest.raises(SteepError, match="Snakemake counts 4 jobs, 0 were found"):
         plan(Path("c.yaml"), every=False)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from steep import digest
-from steep.analysis import provenance
-from steep.config import read_config
+from steep.study import provenance
+from steep.study.config import read_config
 
 # Packages that are imported and change no number, figure or exported file: what reads the config and fetches data, and
 # the peers of the benchmark, whose versions stand in its own table.

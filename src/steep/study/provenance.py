@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from steep.analysis.checkout import ROOT, commit
-from steep.config import read_config
 from steep.digest import PACKAGES, installed
+from steep.study.checkout import ROOT, commit
+from steep.study.config import read_config
 
 SHIPPED = ROOT / "config"
 COMMIT = "commit when the tables were made"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from steep.analysis.summary import latex_table
+from steep.study.summary import latex_table
 
 
 def test_special_characters_survive(tmp_path: Path) -> None:

@@ -1,9 +1,16 @@
 """Which networks fit the STPU: every design rule held against every network."""
 
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 
-from steep.stpu.layout import Layout, timing
+from steep.analysis.render import Tabulated
+from steep.errors import SteepError
+from steep.stpu.layout import Layout, from_threshold_network, timing
 from steep.stpu.rules import check
+from steep.threshold.network import ThresholdNetwork
+from steep.threshold.readouts import attach
 
 NOTE = (
     "Used of limit; * marks a limit that is assumed, not read in a source. The clock, one input neuron, is counted "
@@ -68,3 +75,21 @@ def stpu_view(table: pd.DataFrame) -> pd.DataFrame:
             ],
         }
     )
+
+
+def tabulate(networks: list[Path], labels: list[dict[str, str]], limits: dict[str, Any]) -> Tabulated:
+    """Hold the networks, with each of their readouts, against the design rules of the STPU."""
+    needed = len(labels) + sum(label["readout"] != "potential" for label in labels)
+    if len(networks) != needed:
+        raise SteepError(
+            f"--networks {len(networks)} entries; --labels asks for {needed}: a network each, and its circuit after it "
+            "where the readout is not potential"
+        )
+    files, layouts = iter(networks), {}
+    for label in labels:
+        network = ThresholdNetwork.load(next(files))
+        if label["readout"] != "potential":
+            network = attach(network, ThresholdNetwork.load(next(files)))
+        layouts[label["experiment"], label["readout"]] = from_threshold_network(network, clock=True)
+    table = stpu_table(layouts, limits)
+    return Tabulated(table, stpu_view(table), "Networks on the STPU", NOTE)

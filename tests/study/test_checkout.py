@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from steep.analysis import checkout
+from steep.study import checkout
 
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 AUTHOR = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}

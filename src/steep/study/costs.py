@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from steep.analysis.render import Tabulated
 from steep.tables import TAB, read_table
 
 # Snakemake samples CPU time and memory, every 30 s in the end; of shorter jobs it has seen the shell, not the work.
@@ -68,3 +69,9 @@ def cost_view(table: pd.DataFrame) -> pd.DataFrame:
     table = pd.concat([table, pd.DataFrame([whole]).astype({"jobs": int}).round(1)])
     view = table.rename(columns=names | {"largest_MiB": "Largest memory (MiB)"})
     return view.astype(object).where(view.notna(), "–")
+
+
+def tabulate(benchmarks: list[Path]) -> Tabulated:
+    """Sum the benchmarks by rule."""
+    table = cost_table(benchmarks)
+    return Tabulated(table, cost_view(table), "What the study cost", COSTS_NOTE)

@@ -23,7 +23,7 @@ from steep.threshold.compile import bits_by_layer
 # What an experiment names, and where it must stand.
 REFERENCES = {"dataset": "datasets", "encoding": "encodings", "network": "networks", "recipe": "recipes"}
 BOUNDS = {"minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most", "exclusiveMaximum": "less than"}
-SCHEMA = Path(__file__).parents[2] / "config" / "schema.yaml"
+SCHEMA = Path(__file__).with_name("schema.yaml")
 
 
 def _is_integer(checker: TypeChecker, value: object) -> bool:

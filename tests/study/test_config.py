@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from steep.config import SCHEMA, check_config, check_part, part_of_schema, read_arguments, read_config
 from steep.datasets import SOURCES
 from steep.encodings import ENCODINGS
 from steep.errors import SteepError
@@ -15,6 +14,7 @@ from steep.networks import ACTIVATIONS
 from steep.sharpening.activation import SHAPES
 from steep.sharpening.schedules import SCHEDULES
 from steep.simulators import BACKENDS
+from steep.study.config import SCHEMA, check_config, check_part, part_of_schema, read_arguments, read_config
 from steep.threshold.readouts import READOUTS
 from steep.training import OPTIMIZERS
 
@@ -159,7 +159,7 @@ def test_schema_and_code_know_the_same_words() -> None:
 
 def test_every_key_is_described(root: Path, config: dict) -> None:
     """The config's documentation is made from these descriptions."""
-    from steep.config import describe
+    from steep.study.config import describe
 
     table = describe()
     assert table in (root / "config" / "README.md").read_text(), (

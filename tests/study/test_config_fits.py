@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from steep.config import check_config, read_config
 from steep.errors import SteepError
+from steep.study.config import check_config, read_config
 
 CASES = [
     (

@@ -1,7 +1,7 @@
 """Where a study stands: which jobs are done, running and left, and about how long they will take.
 
-Snakemake is asked what it would do (`steep.plan`). What a job takes is known from the benchmarks of the same rule in
-this study, those of the same experiment if there are any, or, where the rule has not run yet, from the study's
+Snakemake is asked what it would do (`steep.study.plan`). What a job takes is known from the benchmarks of the same rule
+in this study, those of the same experiment if there are any, or, where the rule has not run yet, from the study's
 reference run.
 """
 
@@ -19,13 +19,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from steep.config import check_config, read_config
 from steep.errors import SteepError
+from steep.study.checkout import ROOT
+from steep.study.config import check_config, read_config
 from steep.tables import TAB, read_table
 
-CHECKOUT = Path(__file__).parents[2]
 # The paper study's reference run lies in this folder itself, another study's in a folder below.
-REFERENCE = CHECKOUT / "report" / "reference"
+REFERENCE = ROOT / "report" / "reference"
 PLAN = Path(__file__).with_name("plan.py")
 
 
@@ -59,7 +59,7 @@ def plan(config: Path, every: bool) -> list[Job]:
         with what Snakemake says, when it cannot say.
 
     """
-    snakefile = Path("Snakefile") if Path("Snakefile").is_file() else CHECKOUT / "Snakefile"
+    snakefile = Path("Snakefile") if Path("Snakefile").is_file() else ROOT / "Snakefile"
     command = [sys.executable, "-P", str(PLAN), str(snakefile), str(config), "every" if every else "left"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SNAKEMAKE_")}
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment)

@@ -11,17 +11,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from steep.files import reading
+from steep.files import file_digest, reading
 
 MARK = "steep-trace"
 # Where many files of one kind are read, their joint digest stands for them.
 NAMED = 12
-
-
-def file_digest(path: Path | str) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal; SteepError when it cannot be read."""
-    with reading(path, "cannot be digested; write it again", ()) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def trace_of(verb: str, inputs: list[Path]) -> dict[str, Any]:

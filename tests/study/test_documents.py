@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from steep.analysis.documents import job_view, ratio_view, stream_view
+from steep.study.documents import job_view, ratio_view, stream_view
 
 
 def test_what_sizes_cost() -> None:
