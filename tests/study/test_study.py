@@ -90,7 +90,7 @@ def test_what_is_measured_of_a_simulation_in_parts() -> None:
 def test_ways_of_sharpening_bear_titles_that_tell_them_apart() -> None:
     assert study("test").ways_of_sharpening() == {"small CNN": ("sigmoid", 2), "small dense network": ("ramp", 2)}
     ways = study("ablations").ways_of_sharpening()
-    assert [name for name, (shape, _) in ways.items() if shape == "ramp"] == ["ramp"]
+    assert [name for name, (shape, _) in ways.items() if shape == "ramp"] == ["bounded-relu, ramp"]
 
 
 def test_a_study_without_a_part_about_the_stpu() -> None:
