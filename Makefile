@@ -93,7 +93,7 @@ KEPT = report/reference$(if $(filter-out paper,$(STUDY)),/$(STUDY))
 REFERENCE = accuracy.csv talk.csv talk.md backends.csv costs.csv margins.csv study-bits.csv provenance.csv \
   $(if $(filter paper,$(STUDY)),stpu.csv study-stpu.csv)
 
-reference: $(READY) ## keep the tables of a study and the benchmarks in report/reference, and the talk's table in README.md
+reference: $(READY) ## keep the tables of a study and the benchmarks in report/reference, and fill the tables of docs from them
 	mkdir -p $(KEPT)
 	cp $(addprefix results/$(STUDY)/tables/,$(REFERENCE)) $(KEPT)/
 	set -e; for each in tables/effects.csv figures/effects.svg; do \
@@ -104,4 +104,4 @@ ifeq ($(STUDY),paper)
 endif
 	set -e; for each in simulators sizes training stpu; do for kind in csv svg; do \
 	  test ! -e results/benchmark/$$each.$$kind || cp results/benchmark/$$each.$$kind report/reference/$$each-cost.$$kind; done; done
-	$(BIN)/python -m steep update-pages --reference report/reference --pages README.md docs/cost.md docs/sharpening.md
+	$(BIN)/python -m steep update-pages --reference report/reference --pages docs/results.md docs/cost.md docs/sharpening.md

@@ -1,4 +1,4 @@
-"""What the README says is what the reference run found."""
+"""What README and docs say is what the kept runs found."""
 
 import os
 import re
@@ -12,15 +12,24 @@ import pytest
 import yaml
 
 from steep.analysis.effects import effect_table
+from steep.analysis.render import to_markdown
 from steep.analysis.statistics import interval
+from steep.analysis.tables import number, numbers
 from steep.analysis.verdicts import overview, verdict_table
 from steep.cli import build_parser
 from steep.figures.overview import draw
 from steep.figures.style import save_figure
-from steep.study.documents import filled, tables
+from steep.study.documents import filled, ratio_view, tables
+
+PAGES = ["docs/results.md", "docs/cost.md", "docs/sharpening.md"]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/cost.md", "docs/sharpening.md"])
+def words(path: Path) -> str:
+    """Return a page as one line with plain minus signs and spaces."""
+    return re.sub(r"\s+", " ", path.read_text()).replace("−", "-")
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_tables_are_the_references(root: Path, page: str) -> None:
     """`make reference` writes them; nobody edits them by hand."""
     text = (root / page).read_text()
@@ -28,6 +37,70 @@ def test_tables_are_the_references(root: Path, page: str) -> None:
     made = tables(root / "report" / "reference")
     assert marks and marks <= made.keys()
     assert filled(text, made) == text
+    assert re.search(rf"update-pages .*--pages .*{page}", (root / "Makefile").read_text())
+
+
+def short_view(talk: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of the README: the talk's accuracies and ours."""
+    told = zip(talk["talk_original"], talk["talk_spiking"], strict=True)
+    return pd.DataFrame(
+        {
+            "Network": talk["network"],
+            "Data": talk["data"] + ", " + talk["encoding"],
+            "Talk: original, spiking": ["–" if pd.isna(one) else f"{one:.1f}, {other:.1f}" for one, other in told],
+            "Original": numbers(talk, "original"),
+            "Continued": numbers(talk, "continued"),
+            "Threshold": numbers(talk, "spiking"),
+            "Spiking cost": numbers(talk, "loss", sign=True),
+        }
+    )
+
+
+def test_the_table_of_the_readme_is_the_references(root: Path) -> None:
+    talk = pd.read_csv(root / "report" / "reference" / "talk.csv")
+    made = {"short": to_markdown(short_view(talk))}
+    text = (root / "README.md").read_text()
+    assert "<!-- short -->" in text and filled(text, made) == text
+    assert len(text.splitlines()) <= 150
+
+
+def test_what_the_readme_says_is_the_references(root: Path) -> None:
+    reference, text = root / "report" / "reference", words(root / "README.md")
+    talk = pd.read_csv(reference / "talk.csv")
+    mnist = talk[talk["data"] == "MNIST"]
+    assert (mnist["original"] > mnist["talk_original"]).all() and (mnist["spiking"] > mnist["talk_spiking"]).all()
+    assert (mnist["control_loss"] < mnist["loss"]).all()
+    assert f"costs more on MNIST: up to {-mnist['control_loss'].min():.2f} points" in text
+    cifar = pd.read_csv(reference / "cifar10" / "talk.csv").set_index("encoding").loc["current"]
+    both = f"{-cifar.loss:.2f} ± {cifar.loss_ci95:.2f} points against the original and {-cifar.control_loss:.2f}"
+    assert f"CIFAR-10 costs {both} ± {cifar.control_loss_ci95:.2f} against the continued network" in text
+    ratios = ratio_view(pd.read_csv(reference / "simulators-cost.csv")).set_index("The fast delivery")
+    against = ratios.loc["against Brian2 C++ standalone, own synapses"].str.rstrip("x").astype(float)
+    assert f"is {against.min():.0f} to {against.max():.0f} times as fast as Brian2's own" in text
+
+
+def test_what_is_said_of_the_paper_study_is_the_references(root: Path) -> None:
+    reference, text = root / "report" / "reference", words(root / "docs" / "results.md")
+    talk = pd.read_csv(reference / "talk.csv").set_index("experiment")
+    costs = {key: f"{row.loss:.2f} ± {row.loss_ci95:.2f}" for key, row in talk.iterrows()}
+    dnn = talk.loc["stpu-dnn-binarized"]
+    assert f"within its interval: {costs['stpu-dnn-binarized']} points" in text and abs(dnn.loss) < dnn.loss_ci95
+    assert f"Against the continued network it is {dnn.control_loss:.2f} ± {dnn.control_loss_ci95:.2f}." in text
+    accuracy = pd.read_csv(reference / "accuracy.csv")
+    own = accuracy[accuracy["experiment"] == "stpu-dnn-binarized"]
+    spikes = own[own["readout"] == "spikes"].groupby("seed")["accuracy"].first()
+    by_spikes = interval((spikes - own[own["stage"] == "original"].set_index("seed")["accuracy"]).to_numpy())
+    assert "it is {:.2f} ± {:.2f} against the original".format(*by_spikes) in text
+    mnist = talk[talk["data"] == "MNIST"]
+    cnn = mnist.loc["stpu-cnn-binarized"]
+    assert mnist["loss"].idxmin() == cnn.name
+    assert f"the largest of the four, {costs[cnn.name]} points. In the talk it is " in text
+    assert f"In the talk it is {cnn.talk_spiking - cnn.talk_original:.1f} points" in text
+    cells = talk.loc["hyperspectral-generated"]
+    told = f"{cells.talk_spiking - cells.talk_original:.1f}"
+    assert f"The cost is {costs[cells.name]} points, in the talk {told}." in text
+    scene = talk.loc["samson-real"]
+    assert f"within its interval: {costs[scene.name]} points" in text and abs(scene.loss) < scene.loss_ci95
 
 
 def test_every_simulator_measured_gave_the_same_spikes(root: Path) -> None:
@@ -50,14 +123,15 @@ def test_the_reference_agrees_with_itself(root: Path, folder: str) -> None:
 
 
 def test_what_is_said_of_encodings_is_the_references(root: Path) -> None:
-    text = re.sub(r"\s+", " ", (root / "README.md").read_text())
+    text = words(root / "docs" / "results.md")
     talk = pd.read_csv(root / "report" / "reference" / "encodings" / "talk.csv").set_index("encoding")
     for row in talk.itertuples():
-        assert f"{row.spiking:.2f} ± {row.spiking_ci95:.2f}" in text
+        cost = number(row.loss, row.loss_ci95, sign=True).replace("−", "-").replace("\N{NO-BREAK SPACE}", " ")
+        assert f"| {row.spiking:.2f} ± {row.spiking_ci95:.2f} | {cost} |" in text
         assert abs(row.loss) < row.loss_ci95  # no more than the spread
     assert f"lose {talk['original']['binarized'] - talk['original']['contours']:.1f} points before any spiking" in text
-    control = -talk["control_loss"]
-    assert f"{control.min():.2f} to {control.max():.2f} points against the original trained on" in text
+    control = talk["control_loss"]
+    assert f"Against the continued network it is {control.max():.2f} to {control.min():.2f} points" in text
 
 
 def gain(root: Path, experiment: str) -> tuple[float, float]:
@@ -69,20 +143,18 @@ def gain(root: Path, experiment: str) -> tuple[float, float]:
 
 
 def test_what_is_said_of_cifar10_is_the_references(root: Path) -> None:
-    text = re.sub(r"\s+", " ", (root / "README.md").read_text()).replace("−", "-")
+    text = words(root / "docs" / "results.md").replace("*", "")
     talk = pd.read_csv(root / "report" / "reference" / "cifar10" / "talk.csv").set_index("encoding")
     current, contours = talk.loc["current"], talk.loc["contours"]
-    assert f"spiking costs {-current.loss:.2f} ± {current.loss_ci95:.2f} points by current" in text
-    assert (
-        f"the fairer comparison, it costs {-current.control_loss:.2f} ± {current.control_loss_ci95:.2f}, more" in text
-    )
+    assert f"The spiking cost is {current.loss:.2f} ± {current.loss_ci95:.2f} points by current" in text
+    control = f"{current.control_loss:.2f} ± {current.control_loss_ci95:.2f}"
+    assert f"Against the continued network it is {control} points. That is more than the talk says." in text
     assert -current.control_loss - current.control_loss_ci95 > 2  # than the talk says
     by_spikes = [f"{row.spikes:.2f} ± {row.spikes_ci95:.2f}" for row in (current, contours)]
-    assert f"it gets {by_spikes[0]}, and {by_spikes[1]} by contours" in text
+    assert f"the network gets {by_spikes[0]} by current and {by_spikes[1]} by contours" in text
     gains = [gain(root, f"cifar10-{name}") for name in ("current", "contours")]
-    assert (
-        f"within the spread ({gains[0][0]:+.2f} ± {gains[0][1]:.2f} and {gains[1][0]:+.2f} ± {gains[1][1]:.2f})" in text
-    )
+    differences = " and ".join(f"{mean:+.2f} ± {half:.2f}" for mean, half in gains)
+    assert f"not distinguishable from readout by potentials: the differences are {differences}." in text
     assert all(abs(mean) < half for mean, half in gains)
     assert f"Contours lose {current.original - contours.original:.0f} points before any spiking" in text
     study = yaml.safe_load((root / "config" / "cifar10.yaml").read_text())
@@ -92,7 +164,7 @@ def test_what_is_said_of_cifar10_is_the_references(root: Path) -> None:
     less, more = (
         [recipes[name][part]["epochs"] for part in ("original", "sharpening")] for name in ("contours", "current")
     )
-    assert f"{less[0]} and {less[1]} in place of {more[0]} and {more[1]}" in text
+    assert f"fewer epochs, {less[0]} and {less[1]} in place of {more[0]} and {more[1]}" in text
 
 
 def test_what_is_said_of_sharpening_is_the_references(root: Path) -> None:
@@ -103,7 +175,7 @@ def test_what_is_said_of_sharpening_is_the_references(root: Path) -> None:
     pd.testing.assert_frame_equal(table, pd.read_csv(reference / "effects.csv"))
     effects = table.set_index("experiment")
     text = re.sub(r"\s+", " ", (root / "docs" / "sharpening.md").read_text())
-    readme = re.sub(r"\s+", " ", (root / "README.md").read_text())
+    results = words(root / "docs" / "results.md")
     said = {name: f"{-effects.effect[name]:.2f} ± {effects.effect_ci95[name]:.2f}" for name in effects.index}
     for name, sentence in {
         "late": "only when training ends, {} points are lost (told from chance",
@@ -119,7 +191,8 @@ def test_what_is_said_of_sharpening_is_the_references(root: Path) -> None:
         assert effects.verdict[name] == ("worse" if name == "late" else "likely worse")
     told = {name for name, verdict in effects["verdict"].items() if "worse" in verdict or "better" in verdict}
     assert len(told) == 8 and f"of {len(effects) - 1} rows about one" in text  # everything else is said to be open
-    assert f"loses {said['late']} points where" in readme and f"likely loses {said['no-surrogate']}." in readme
+    assert f"loses {said['late']} points where" in results
+    assert f"likely loses {said['no-surrogate']} points." in results
     assert 2.6 < (accuracy_of(accuracy, "reference") - accuracy_of(accuracy, "no-surrogate")).min() < 2.7
     for name in ("surrogate-32", "sgd"):  # as steps with real weights
         steps = accuracy_of(accuracy, name, "sharpened") - accuracy_of(accuracy, "reference", "sharpened")
@@ -160,21 +233,50 @@ def test_the_picture_shows_the_reference(root: Path, tmp_path: Path) -> None:
     assert drawn == kept
 
 
-def test_files_and_targets_named_in_the_readme_exist(root: Path) -> None:
-    text = (root / "README.md").read_text()
-    for link in re.findall(r"\]\(([^)#]+)\)", text):
-        assert (root / link).exists(), link
+def pages(root: Path) -> list[Path]:
+    """Return all pages for people."""
+    return [root / "README.md", *sorted((root / "docs").glob("*.md")), *sorted((root / "config").glob("*.md"))]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives to the headings of a page."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_links_and_targets_named_in_the_pages_exist(root: Path) -> None:
     makefile = (root / "Makefile").read_text()
-    for target in re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE):
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    linked = set()
+    for page in pages(root):
+        for link, anchor in re.findall(r"\]\(([^)#\s]*)#?([^)\s]*)\)", page.read_text()):
+            if not link.startswith("http"):
+                target = page.parent / link if link else page
+                assert target.exists(), (page.name, link)
+                assert not anchor or anchor in anchors(target), (page.name, link, anchor)
+                linked.add(target.resolve())
+        for target in re.findall(r"(?:^|`)make ([a-z]+)", page.read_text(), re.MULTILINE):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), (page.name, target)
+    assert {page.resolve() for page in pages(root)} - linked == {(root / "README.md").resolve()}
+
+
+def test_headings_stand_alone(root: Path) -> None:
+    """With an empty line before and after, so that search and anchors find them."""
+    for page in pages(root):
+        lines = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL).splitlines()
+        for at, line in enumerate(lines):
+            if line.startswith("#"):
+                assert not any(lines[max(0, at - 1) : at]) and not any(lines[at + 1 : at + 2]), (page.name, line)
+                following = next(other for other in lines[at + 1 :] if other)
+                # No heading runs on into a sentence.
+                assert page.name == "extending.md" or not following[0].islower(), (page.name, line)
 
 
 def test_the_commands_of_the_page_about_the_stpu_are_verbs_with_such_options(root: Path, tmp_path: Path) -> None:
     page = (root / "docs" / "stpu.md").read_text()
     commands = re.findall(r"^python -m steep (.*)$", page, re.MULTILINE)
-    assert [build_parser().parse_args(shlex.split(command)).verb for command in commands] == [
-        *("simulate-model", "export-model", "simulate-model", "classify-spikes")
-    ]
+    verbs = ["simulate-model", "simulate-model", "export-model", "simulate-model", "classify-spikes", "export-nir"]
+    assert [build_parser().parse_args(shlex.split(command)).verb for command in commands] == verbs
     (block,) = re.findall(r"```sh\n(printf.*?)```", page, re.DOTALL)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "PYTHONPATH": str(root / "src")}
@@ -185,7 +287,7 @@ def test_the_commands_of_the_page_about_the_stpu_are_verbs_with_such_options(roo
 
 
 def test_the_example_of_the_stpu_works(root: Path, tmp_path: Path) -> None:
-    (block,) = re.findall(r"```\n(printf.*?)```", (root / "README.md").read_text(), re.DOTALL)
+    (block,) = re.findall(r"```\n(printf.*?)```", (root / "docs" / "stpu.md").read_text(), re.DOTALL)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-e"], input=block, capture_output=True, text=True, cwd=tmp_path, env=os.environ | {"PATH": path}
