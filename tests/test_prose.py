@@ -1,0 +1,47 @@
+"""A stranger understands the pages at the first reading: short sentences, no private dialect."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+PAGES = [
+    "README.md",
+    "docs/code-map.md",
+    "docs/how-it-works.md",
+    "docs/install.md",
+    "docs/results.md",
+    "docs/talk.md",
+    "docs/vocabulary.md",
+    "docs/why-did-this-job-run-again.md",
+]
+DIALECT = r"\bnot told (apart|from)\b|\btold from\b|\btold apart\b|\bunless told\b"
+
+
+def sentences(text: str) -> list[str]:
+    """Return the sentences of a page of Markdown, of its list items too; tables, code and headings are none."""
+    text = re.sub(r"^ *```.*?^ *```", "\n", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"<!-- (\w+) -->.*?<!-- /\1 -->", "\n\n", text, flags=re.DOTALL)  # written by code
+    text = re.sub(r"<!--.*?-->|!\[[^\]]*\]\([^)]*\)", " ", text, flags=re.DOTALL)
+    text = re.sub(r"^ *(\||#).*$", "\n", text, flags=re.MULTILINE)
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    text = re.sub(r"^ *([-*]|\d+\.) ", "\n\n", text, flags=re.MULTILINE).replace("et al.,", "et al,")
+    blocks = [" ".join(block.split()) for block in re.split(r"\n\s*\n", text)]
+    found = [one for block in blocks for one in re.split(r"(?<=[.?!])[*_)\"]*\s+", block)]
+    return [one for one in found if len(one.split()) > 2]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_sentences_are_short(root: Path, page: str) -> None:
+    found = sentences((root / page).read_text())
+    lengths = [len(one.split()) for one in found]
+    if lengths:
+        long = [one for one, length in zip(found, lengths, strict=True) if length > 35]
+        assert not long
+        assert sum(lengths) / len(lengths) < 20
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_dialect(root: Path, page: str) -> None:
+    if page != "docs/vocabulary.md":  # which names the old words
+        assert not re.findall(DIALECT, " ".join((root / page).read_text().split()))
