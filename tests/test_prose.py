@@ -7,10 +7,14 @@ import pytest
 
 PAGES = [
     "README.md",
+    "docs/cluster.md",
     "docs/code-map.md",
+    "docs/cost.md",
     "docs/how-it-works.md",
     "docs/install.md",
     "docs/results.md",
+    "docs/sharpening.md",
+    "docs/stpu.md",
     "docs/talk.md",
     "docs/vocabulary.md",
     "docs/why-did-this-job-run-again.md",

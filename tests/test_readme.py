@@ -178,13 +178,13 @@ def test_what_is_said_of_sharpening_is_the_references(root: Path) -> None:
     results = words(root / "docs" / "results.md")
     said = {name: f"{-effects.effect[name]:.2f} ± {effects.effect_ci95[name]:.2f}" for name in effects.index}
     for name, sentence in {
-        "late": "only when training ends, {} points are lost (told from chance",
-        "no-surrogate-late": "without a surrogate about as much, {}.",
-        "no-surrogate": "steep sigmoid itself, {} are lost",
+        "late": "only when training ends, {} points are lost. This is the one",
+        "no-surrogate-late": "Without a surrogate it is about as much, {}.",
+        "no-surrogate": "steep sigmoid itself. It loses {}, and",
         "surrogate-32": "32 is worse by {}, with 8-bit weights",
         "no-normalization": "Without batch normalisation** {} points are lost",
         "sgd": "SGD is worse by {} at the one",
-        "from-sigmoid": "from sigmoid it is worse by {}",
+        "from-sigmoid": "From sigmoid it is worse by {}",
         "from-tanh": "from tanh by {}.",
     }.items():
         assert sentence.format(said[name]) in text
@@ -209,10 +209,11 @@ def test_what_is_said_of_sharpening_is_the_references(root: Path) -> None:
 
     assert f"which lie {behind('from-sigmoid')} and {behind('from-tanh')} behind" in text
     assert f"less than from ReLU, by {cheaper('from-sigmoid')} and {cheaper('bounded-relu')}." in text
-    assert f"the original network loses {behind('no-normalization')}." in text
+    assert f"The original network loses {behind('no-normalization')} of them." in text
     first = pd.read_csv(reference / "talk.csv").set_index("experiment").loc["reference"]
-    control = f"{-first.loss:.2f} ± {first.loss_ci95:.2f} points against its original, and {-first.control_loss:.2f}"
-    assert f"{control} ± {first.control_loss_ci95:.2f} against the original trained on" in text
+    plain = text.replace("−", "-")
+    assert f"The spiking cost of this small network is {first.loss:.2f} ± {first.loss_ci95:.2f} points." in plain
+    assert f"the fairer comparison, it is {first.control_loss:.2f} ± {first.control_loss_ci95:.2f} (" in plain
 
 
 def accuracy_of(accuracy: pd.DataFrame, experiment: str, stage: str = "threshold") -> pd.Series:
