@@ -7,6 +7,8 @@ import pytest
 
 PAGES = [
     "README.md",
+    "config/README.md",
+    "config/choices.md",
     "docs/cluster.md",
     "docs/code-map.md",
     "docs/cost.md",
