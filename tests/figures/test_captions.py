@@ -38,6 +38,9 @@ def test_sentences_are_apart(name: str, study: str) -> None:
     for experiment, entry in config["experiments"].items():
         text = caption(name, config, experiment=experiment, dataset=entry["dataset"], study="bits")
         assert not re.search(r"[a-z`*)][.:;][A-Z]", text), text
+        lengths = [len(sentence.split()) for sentence in re.split(r"(?<=[.?!])[*_)]*\s+", text)]
+        assert max(lengths) <= 35 and sum(lengths) < 20 * len(lengths), text
+        assert not re.search(r"\btold (from|apart)\b", " ".join(text.split()))
 
 
 def test_a_study_is_described_alone_and_only_its_own_data_called_generated() -> None:
