@@ -100,6 +100,8 @@ def test_what_is_said_of_the_paper_study_is_the_references(root: Path) -> None:
     cells = talk.loc["hyperspectral-generated"]
     told = f"{cells.talk_spiking - cells.talk_original:.1f}"
     assert f"The spiking cost is {costs[cells.name]} points, in the talk {told}." in text
+    sizes = pd.read_csv(reference / "stpu.csv").set_index(["experiment", "readout"])["neurons"][cnn.name]
+    assert sizes["potential"] <= 2048 < min(sizes["spikes"], sizes["wta"]) and "more than the 2,048 that" in text
     scene = talk.loc["samson-real"]
     assert f"not distinguishable from 0: {costs[scene.name]} points" in text and abs(scene.loss) < scene.loss_ci95
 
