@@ -51,3 +51,11 @@ def test_sentences_are_short(root: Path, page: str) -> None:
 def test_no_dialect(root: Path, page: str) -> None:
     if page != "docs/vocabulary.md":  # which names the old words
         assert not re.findall(DIALECT, " ".join((root / page).read_text().split()))
+
+
+def test_each_word_is_decided_once(root: Path) -> None:
+    page = (root / "docs" / "vocabulary.md").read_text().split("## Words of the verdicts")[0]
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| ([^|]*)\|$", page, re.MULTILINE)
+    assert len(rows) == sum(line.startswith("| ") for line in page.splitlines()) > 50
+    decided = [word for entry, _, _ in rows if entry != "Word" for word in entry.split(", ")]
+    assert len(set(decided)) == len(decided)
