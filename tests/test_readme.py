@@ -42,12 +42,12 @@ def test_tables_are_the_references(root: Path, page: str) -> None:
 
 def short_view(talk: pd.DataFrame) -> pd.DataFrame:
     """Return the table of the README: the talk's accuracies and ours."""
-    told = zip(talk["talk_original"], talk["talk_spiking"], strict=True)
+    pairs = zip(talk["talk_original"], talk["talk_spiking"], strict=True)
     return pd.DataFrame(
         {
             "Network": talk["network"],
             "Data": talk["data"] + ", " + talk["encoding"],
-            "Talk: original, spiking": ["–" if pd.isna(one) else f"{one:.1f}, {other:.1f}" for one, other in told],
+            "Talk: original, spiking": ["–" if pd.isna(one) else f"{one:.1f}, {other:.1f}" for one, other in pairs],
             "Original": numbers(talk, "original"),
             "Continued": numbers(talk, "continued"),
             "Threshold": numbers(talk, "spiking"),
