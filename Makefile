@@ -104,4 +104,4 @@ ifeq ($(STUDY),paper)
 endif
 	set -e; for each in simulators sizes training stpu; do for kind in csv svg; do \
 	  test ! -e results/benchmark/$$each.$$kind || cp results/benchmark/$$each.$$kind report/reference/$$each-cost.$$kind; done; done
-	$(BIN)/python -m steep update-pages --reference report/reference --pages docs/results.md docs/cost.md docs/sharpening.md
+	$(BIN)/python -m steep update-pages --reference report/reference --pages README.md docs/results.md docs/cost.md docs/sharpening.md

@@ -14,14 +14,14 @@ import yaml
 from steep.analysis.effects import effect_table
 from steep.analysis.render import to_markdown
 from steep.analysis.statistics import interval
-from steep.analysis.tables import number, numbers
+from steep.analysis.tables import number
 from steep.analysis.verdicts import overview, verdict_table
 from steep.cli import build_parser
 from steep.figures.overview import draw
 from steep.figures.style import save_figure
-from steep.study.documents import filled, ratio_view, tables
+from steep.study.documents import filled, ratio_view, short_view, tables
 
-PAGES = ["docs/results.md", "docs/cost.md", "docs/sharpening.md"]
+PAGES = ["README.md", "docs/results.md", "docs/cost.md", "docs/sharpening.md"]
 
 
 def words(path: Path) -> str:
@@ -38,22 +38,6 @@ def test_tables_are_the_references(root: Path, page: str) -> None:
     assert marks and marks <= made.keys()
     assert filled(text, made) == text
     assert re.search(rf"update-pages .*--pages .*{page}", (root / "Makefile").read_text())
-
-
-def short_view(talk: pd.DataFrame) -> pd.DataFrame:
-    """Return the table of the README: the talk's accuracies and ours."""
-    pairs = zip(talk["talk_original"], talk["talk_spiking"], strict=True)
-    return pd.DataFrame(
-        {
-            "Network": talk["network"],
-            "Data": talk["data"] + ", " + talk["encoding"],
-            "Talk: original, spiking": ["–" if pd.isna(one) else f"{one:.1f}, {other:.1f}" for one, other in pairs],
-            "Original": numbers(talk, "original"),
-            "Continued": numbers(talk, "continued"),
-            "Threshold": numbers(talk, "spiking"),
-            "Spiking cost": numbers(talk, "loss", sign=True),
-        }
-    )
 
 
 def test_the_table_of_the_readme_is_the_references(root: Path) -> None:

@@ -7,11 +7,10 @@ import pandas as pd
 
 from steep.analysis.effects import effect_view
 from steep.analysis.render import between_marks, to_markdown
+from steep.analysis.tables import numbers
 from steep.tables import read_table
 
 FAST, STANDALONE, TORCH = "Steep, Brian2 fast", "Brian2 C++ standalone", "PyTorch threshold network, best batch"
-# Forms of a simulator that another of its forms outruns on most networks.
-SLOWER_FORMS = r"frame by frame|numpy|cython|OpenMP"
 NOT_MEASURED = "–"
 
 
@@ -20,18 +19,27 @@ def rate(value: float) -> str:
     return NOT_MEASURED if pd.isna(value) else f"{float(f'{value:.3g}'):,.0f}"
 
 
-def speed_view(simulators: pd.DataFrame, shown: str = "") -> pd.DataFrame:
-    """Return frames per second of CPU time, a row for each implementation and a column for each network.
+def short_view(talk: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of the README: the talk's accuracies and ours."""
+    pairs = zip(talk["talk_original"], talk["talk_spiking"], strict=True)
+    return pd.DataFrame(
+        {
+            "Network": talk["network"],
+            "Data": talk["data"] + ", " + talk["encoding"],
+            "Talk: original, spiking": ["–" if pd.isna(one) else f"{one:.1f}, {other:.1f}" for one, other in pairs],
+            "Original": numbers(talk, "original"),
+            "Continued": numbers(talk, "continued"),
+            "Threshold": numbers(talk, "spiking"),
+            "Spiking cost": numbers(talk, "loss", sign=True),
+        }
+    )
 
-    Parameters
-    ----------
-    simulators : what ``benchmark-simulators`` measured.
-    shown : pattern of names that are left out.
 
-    """
-    chosen = simulators[~simulators["implementation"].str.contains(shown)] if shown else simulators
-    table = chosen.pivot(index="implementation", columns="network", values="frames_per_cpu_s")
-    table = table.loc[chosen["implementation"].unique(), simulators["network"].unique()]
+def speed_view(simulators: pd.DataFrame) -> pd.DataFrame:
+    """Return frames per second of CPU time, a row for each implementation and a column for each network, of what
+    ``benchmark-simulators`` measured."""
+    table = simulators.pivot(index="implementation", columns="network", values="frames_per_cpu_s")
+    table = table.loc[simulators["implementation"].unique(), simulators["network"].unique()]
     return table.map(rate).rename_axis(columns=None).reset_index(names="Frames per second")
 
 
@@ -109,7 +117,7 @@ def rule_view(costs: pd.DataFrame, least: float = 0.005) -> pd.DataFrame:
 def tables(reference: Path) -> dict[str, str]:
     """Return the Markdown of every marked place, made from the tables kept in the folder `reference`."""
     views: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
-        "speed": ("simulators-cost", lambda table: speed_view(table, SLOWER_FORMS)),
+        "short": ("talk", short_view),
         "ratios": ("simulators-cost", ratio_view),
         "simulators": ("simulators-cost", speed_view),
         "jobs": ("sizes-cost", job_view),
