@@ -12,16 +12,26 @@ from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import DeepNetwork, as_tensor
 from steep.population import SPREAD, population_key, start_from_output, train_population
+from steep.recipes import PopulationRecipe, Uniform
 from steep.simulators import simulator
 from steep.threshold.compile import compile_network
 from steep.threshold.network import ThresholdNetwork
 from steep.threshold.readouts import decode, key_of
 
-RECIPE = {
-    **{"units": 20, "active": 4, "shape": "sigmoid", "schedule": {"kind": "uniform", "full_at": 0.5}},
-    **{"surrogate_slope": 2, "optimizer": "adam", "learning_rate": 0.01, "batch_size": 20, "epochs": 6},
-    **{"dropout": 0.0, "input_dropout": 0.0},
-}
+RECIPE = PopulationRecipe(
+    units=20,
+    active=4,
+    weight_bits=8,
+    shape="sigmoid",
+    schedule=Uniform(full_at=0.5),
+    surrogate_slope=2.0,
+    optimizer="adam",
+    learning_rate=0.01,
+    batch_size=20,
+    epochs=6,
+    dropout=0.0,
+    input_dropout=0.0,
+)
 
 
 @given(classes=st.integers(1, 12), units=st.integers(1, 40), data=st.data(), seed=st.integers(0, 100))
@@ -53,8 +63,12 @@ def random_spikes(frames: int, classes: int) -> tuple[Frames, np.ndarray]:
 
 def layer_of(frames: Frames, units: int) -> DeepNetwork:
     spec = {
-        **{"input_shape": list(frames.shape), "full_scale": 1, "classes": frames.classes, "activation": "sigmoid"},
-        **{"layers": [{"kind": "dense", "units": units}], "batch_normalization": True},
+        "input_shape": list(frames.shape),
+        "full_scale": 1,
+        "classes": frames.classes,
+        "activation": "sigmoid",
+        "layers": [{"kind": "dense", "units": units}],
+        "batch_normalization": True,
     }
     torch.manual_seed(0)
     return DeepNetwork(spec)
@@ -114,7 +128,7 @@ def test_the_start_takes_a_single_hidden_unit(units: int) -> None:
     network = layer_of(frames, units)
     start_from_output(network, output, population_key(2, units, 1, 0), frames)
     assert all(np.isfinite(array).all() for array in network.tensors().values())
-    recipe = RECIPE | {"units": units, "active": 1, "epochs": 1, "learning_rate": 1e-3}
+    recipe = replace(RECIPE, units=units, active=1, epochs=1, learning_rate=1e-3)
     _, rows = train_population(frames, frames, recipe, 0, None, output)
     assert np.isfinite(rows[-1]["train_loss"])
     assert rows[-1]["validation_accuracy"] == (100 if units > 1 else pytest.approx(50, abs=10))
@@ -139,7 +153,7 @@ def test_training_from_the_output_layer_keeps_what_it_knows() -> None:
     """More is right after a single gentle epoch than a random start gets to."""
     frames, output = random_spikes(1200, 5)
     train, validation = frames.take(slice(1000)), frames.take(slice(1000, None))
-    recipe = RECIPE | {"units": 100, "active": 20, "optimizer": "rmsprop", "learning_rate": 1e-4, "epochs": 1}
+    recipe = replace(RECIPE, units=100, active=20, optimizer="rmsprop", learning_rate=1e-4, epochs=1)
     right = {
         name: train_population(train, validation, recipe, 3, None, start)[1][-1]["validation_accuracy"]
         for name, start in (("random", None), ("output", output))

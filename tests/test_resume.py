@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +19,39 @@ from permissions import closed
 
 from steep.frames import Frames
 from steep.population import train_population
+from steep.recipes import Adaptive, Augmentation, PopulationRecipe, SharpeningRecipe, TrainingRecipe, Uniform
 from steep.sharpening.training import sharpen
 from steep.training import continue_original, train_original
 
 SPEC = {
-    **{"input_shape": [1, 6, 6], "full_scale": 1, "classes": 2, "activation": "relu", "batch_normalization": True},
+    "input_shape": [1, 6, 6],
+    "full_scale": 1,
+    "classes": 2,
+    "activation": "relu",
+    "batch_normalization": True,
     "layers": [{"kind": "conv", "filters": 2, "kernel": [2, 2]}, {"kind": "dense", "units": 8}],
 }
-RECIPE = {
-    **{"optimizer": "rmsprop", "learning_rate": 0.01, "batch_size": 20, "epochs": 5},
-    **{"dropout": 0.2, "input_dropout": 0.1},
-}
+RECIPE = TrainingRecipe(
+    optimizer="rmsprop", learning_rate=0.01, batch_size=20, epochs=5, dropout=0.2, input_dropout=0.1
+)
 # The adaptive schedule depends on the losses of the epochs before; the augmentation draws from the batches' generator.
-SHARPENING = RECIPE | {
-    **{"shape": "ramp", "schedule": {"kind": "adaptive", "full_at": 0.9, "tolerance": 0.0}, "surrogate_slope": 2},
-    **{"augmentation": {"shift": 1, "flip": True}, "precision": "bfloat16"},
-}
-POPULATION = RECIPE | {
-    **{"units": 20, "active": 4, "shape": "sigmoid", "schedule": {"kind": "uniform", "full_at": 0.5}},
-    **{"surrogate_slope": 2},
-}
+SHARPENING = SharpeningRecipe(
+    **RECIPE.written(),
+    shape="ramp",
+    schedule=Adaptive(full_at=0.9, tolerance=0.0),
+    surrogate_slope=2.0,
+    augmentation=Augmentation(shift=1, flip=True),
+    precision="bfloat16",
+)
+POPULATION = PopulationRecipe(
+    **RECIPE.written(),
+    units=20,
+    active=4,
+    weight_bits=8,
+    shape="sigmoid",
+    schedule=Uniform(full_at=0.5),
+    surrogate_slope=2.0,
+)
 Run = Callable[..., tuple]
 
 
@@ -59,15 +73,17 @@ def trainings(bars: Frames) -> dict[str, Run]:
     spikes = [Frames(part.values.reshape(-1, 1, 1, 36), part.labels, 2, full_scale=1) for part in (train, validation)]
     return {
         "train_original": lambda change={}, path=None: train_original(
-            SPEC, RECIPE | change, train, validation, 3, path
+            SPEC, replace(RECIPE, **change), train, validation, 3, path
         ),
         "continue_original": lambda change={}, path=None: continue_original(
-            original, SPEC, RECIPE | change, train, validation, 3, path
+            original, SPEC, replace(RECIPE, **change), train, validation, 3, path
         ),
         "sharpen": lambda change={}, path=None: sharpen(
-            original, SPEC, SHARPENING | change, train, validation, 3, path
+            original, SPEC, replace(SHARPENING, **change), train, validation, 3, path
         ),
-        "train_population": lambda change={}, path=None: train_population(*spikes, POPULATION | change, 3, path),
+        "train_population": lambda change={}, path=None: train_population(
+            *spikes, replace(POPULATION, **change), 3, path
+        ),
     }
 
 
@@ -118,7 +134,7 @@ def test_a_checkpoint_of_something_else_is_ignored(
     relabelled = Frames(bars.values, 1 - bars.labels, 2, full_scale=1)
     nudged = original | {"output.bias": original["output.bias"] + np.float32(1e-7)}
     others: list[tuple] = [
-        (original, SPEC, RECIPE | {"learning_rate": 0.02}, bars, bars, 3),
+        (original, SPEC, replace(RECIPE, learning_rate=0.02), bars, bars, 3),
         (original, SPEC, RECIPE, bars, bars, 4),
         (original, SPEC, RECIPE, relabelled, bars, 3),
         (original, SPEC, RECIPE, bars, fewer, 3),
@@ -217,7 +233,7 @@ def test_a_command_that_is_killed_goes_on_and_leaves_only_its_outputs(bars: Fram
 
     def command(folder: Path) -> list[str]:
         folder.mkdir(exist_ok=True)
-        recipe = RECIPE | {"activation": "relu", "batch_normalization": True, "epochs": 80}
+        recipe = RECIPE.written() | {"activation": "relu", "batch_normalization": True, "epochs": 80}
         options = {"layers": json.dumps(SPEC["layers"]), "recipe": json.dumps(recipe), "seed": "3"}
         options |= {name: str(tmp_path / f"{name}.npz") for name in ("train", "validation")}
         options |= {"output": str(folder / "n.safetensors"), "history": str(folder / "n.csv")}

@@ -9,6 +9,7 @@ from brian2 import defaultclock, ms, prefs
 
 from steep.frames import Frames
 from steep.population import train_population
+from steep.recipes import PopulationRecipe, SharpeningRecipe, TrainingRecipe
 from steep.sharpening.training import sharpen
 from steep.simulators import simulator
 from steep.stpu.brian2_stpu import simulate as simulate_model
@@ -58,11 +59,11 @@ def current() -> dict[str, object]:
 
 def test_a_study_in_one_process_changes_no_setting(chosen: None, bars: Frames) -> None:
     settings = current()  # asked here, for what orders tests at random seeds them after their fixtures
-    original = train_original(SPEC, RECIPE, bars, bars, 0)[0].tensors()
+    original = train_original(SPEC, TrainingRecipe.of(RECIPE), bars, bars, 0)[0].tensors()
     assert current() == settings
-    continue_original(original, SPEC, RECIPE, bars, bars, 0)
+    continue_original(original, SPEC, TrainingRecipe.of(RECIPE), bars, bars, 0)
     assert current() == settings
-    sharpened = sharpen(original, SPEC, RECIPE | STEPS, bars, bars, 0)[0].tensors()
+    sharpened = sharpen(original, SPEC, SharpeningRecipe.of(RECIPE | STEPS), bars, bars, 0)[0].tensors()
     assert current() == settings
     network = compile_network(sharpened, SPEC, 4)
     for backend in ("torch", "brian2-reference", "stpu"):
@@ -75,5 +76,6 @@ def test_a_study_in_one_process_changes_no_setting(chosen: None, bars: Frames) -
     simulate_model(layout.network, stimulus, steps, layout.neurons(2))
     assert current() == settings
     spikes = Frames(bars.values.reshape(240, 1, 1, 36), bars.labels, 2, full_scale=1)
-    train_population(spikes, spikes, RECIPE | STEPS | {"units": 4, "active": 2}, 0)
+    population = PopulationRecipe.of(RECIPE | STEPS | {"units": 4, "active": 2, "weight_bits": 8})
+    train_population(spikes, spikes, population, 0)
     assert current() == settings

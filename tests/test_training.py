@@ -3,6 +3,7 @@
 import platform
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import ACTIVATIONS, DeepNetwork
+from steep.recipes import Augmentation, TrainingRecipe
 from steep.training import (
     M_MMAP_THRESHOLD,
     OPTIMIZERS,
@@ -31,36 +33,37 @@ SPEC = {
     "activation": "relu",
     "batch_normalization": False,
 }
-RECIPE = {"optimizer": "adam", "learning_rate": 0.01, "batch_size": 24, "epochs": 3, "dropout": 0, "input_dropout": 0}
+RECIPE = TrainingRecipe(optimizer="adam", learning_rate=0.01, batch_size=24, epochs=3, dropout=0.0, input_dropout=0.0)
 
 
 @pytest.mark.parametrize("optimizer", ["rmsprop", "adam", "sgd"])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_optimizer_and_activation_learns(bars: Frames, optimizer: str, activation: str) -> None:
     spec = SPEC | {"activation": activation}
-    _, rows = train_original(spec, RECIPE | {"optimizer": optimizer, "learning_rate": 0.05, "epochs": 8}, bars, bars, 0)
+    recipe = replace(RECIPE, optimizer=optimizer, learning_rate=0.05, epochs=8)
+    _, rows = train_original(spec, recipe, bars, bars, 0)
     assert rows[-1]["validation_accuracy"] > 95
     assert rows[-1]["train_loss"] < rows[0]["train_loss"]
 
 
 def test_a_diverging_loss_stops_at_once(bars: Frames) -> None:
     with pytest.raises(SteepError, match=r"training loss became (nan|inf) in epoch \d; write a smaller learning_rate"):
-        train_original(SPEC, RECIPE | {"optimizer": "sgd", "learning_rate": 1e38}, bars, bars, 0)
+        train_original(SPEC, replace(RECIPE, optimizer="sgd", learning_rate=1e38), bars, bars, 0)
 
 
 def test_a_batch_larger_than_the_data_is_refused(bars: Frames) -> None:
     with pytest.raises(SteepError, match="batch_size is 999, but there are only 240 training frames"):
-        train_original(SPEC, RECIPE | {"batch_size": 999}, bars, bars, 0)
+        train_original(SPEC, replace(RECIPE, batch_size=999), bars, bars, 0)
 
 
 def test_a_batch_of_one_frame_is_refused_where_it_is_normalised(bars: Frames) -> None:
     with pytest.raises(SteepError, match="batch_size is 1, which has no variance for batch normalisation"):
-        train_original(SPEC | {"batch_normalization": True}, RECIPE | {"batch_size": 1}, bars, bars, 0)
-    train_original(SPEC, RECIPE | {"batch_size": 1, "epochs": 1}, bars.first(9), bars, 0)
+        train_original(SPEC | {"batch_normalization": True}, replace(RECIPE, batch_size=1), bars, bars, 0)
+    train_original(SPEC, replace(RECIPE, batch_size=1, epochs=1), bars.first(9), bars, 0)
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
-    assert [learning_rate(progress) for progress in (0, 0.5, 1)] == [1, pytest.approx(0.5), 0]
+    assert [learning_rate(progress, 0.0) for progress in (0, 0.5, 1)] == [1, pytest.approx(0.5), 0]
     assert [learning_rate(progress, 0.2) for progress in (0, 0.1, 0.2, 0.6, 1)] == [0, 0.5, 1, pytest.approx(0.5), 0]
 
 
@@ -76,7 +79,7 @@ def test_shifted_frames_are_the_frames_moved() -> None:
     """Every shift occurs, and undoing it gives back what was not moved out."""
     random = torch.Generator().manual_seed(0)
     frames = torch.from_numpy(np.random.default_rng(0).integers(1, 256, (200, 2, 5, 4), dtype=np.uint8))
-    moved = augment(frames, random, shift=1)
+    moved = augment(frames, random, Augmentation(shift=1))
     assert moved.dtype == torch.uint8 and moved.shape == frames.shape
     found = set()
     for before, after in zip(frames, moved, strict=True):
@@ -90,11 +93,11 @@ def test_shifted_frames_are_the_frames_moved() -> None:
 def test_flipped_frames_are_mirrored_about_half_the_time() -> None:
     random = torch.Generator().manual_seed(0)
     frames = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (400, 1, 3, 4), dtype=np.uint8))
-    flipped = augment(frames, random, flip=True)
+    flipped = augment(frames, random, Augmentation(flip=True))
     same = [torch.equal(a, b) for a, b in zip(frames, flipped, strict=True)]
     assert all(s or torch.equal(a.flip(2), b) for a, b, s in zip(frames, flipped, same, strict=True))
     assert 150 < sum(same) < 250
-    assert augment(frames, random) is frames
+    assert augment(frames, random, Augmentation()) is frames
 
 
 def test_currents_are_trained_on_as_fractions_of_full_scale(bars: Frames) -> None:
@@ -108,7 +111,7 @@ def test_currents_are_trained_on_as_fractions_of_full_scale(bars: Frames) -> Non
 
 
 def test_brief_arithmetic_learns_too(bars: Frames) -> None:
-    rows = train_original(SPEC, RECIPE | {"precision": "bfloat16", "epochs": 8}, bars, bars, 0)[1]
+    rows = train_original(SPEC, replace(RECIPE, precision="bfloat16", epochs=8), bars, bars, 0)[1]
     assert rows[-1]["validation_accuracy"] > 95
 
 
@@ -197,8 +200,8 @@ def test_precision_is_that_of_the_recipe(
         return autocast(kind, dtype, enabled=enabled)
 
     monkeypatch.setattr("steep.training.torch.autocast", recorded)
-    train_original(SPEC, RECIPE | recipe | {"epochs": 1}, bars, bars, 0)
-    assert len(told) == 240 // RECIPE["batch_size"] and set(told) == {brief}
+    train_original(SPEC, replace(RECIPE, **recipe, epochs=1), bars, bars, 0)
+    assert len(told) == 240 // RECIPE.batch_size and set(told) == {brief}
 
 
 def test_weights_decay_by_what_the_recipe_says(bars: Frames, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +209,7 @@ def test_weights_decay_by_what_the_recipe_says(bars: Frames, monkeypatch: pytest
     made = OPTIMIZERS["adam"]
     monkeypatch.setitem(OPTIMIZERS, "adam", lambda *given: (told.append(given[1:]), made(*given))[1])
     for decay in ({}, {"weight_decay": 0.125}):
-        train_original(SPEC, RECIPE | decay, bars, bars, 0)
+        train_original(SPEC, replace(RECIPE, **decay), bars, bars, 0)
     assert told == [(0.01, 0.0), (0.01, 0.125)]
 
 

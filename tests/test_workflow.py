@@ -185,7 +185,7 @@ AFTER_SHARPENING = (
     }
 )
 EDITS = [
-    ("src/steep/sharpening/activation.py", "CEILING_QUANTILE = 0.99", "CEILING_QUANTILE = 0.98", AFTER_SHARPENING),
+    ("src/steep/sharpening/activation.py", "CALIBRATION_FRAMES = 1000", "CALIBRATION_FRAMES = 999", AFTER_SHARPENING),
     ("src/steep/sharpening/activation.py", "touches it in its middle", "touches it in the middle", set()),
     (
         "src/steep/simulators/brian2_lif.py",

@@ -10,7 +10,6 @@ from far more than the spikes of the training frames alone: this study's choice,
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ import torch
 from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import DeepNetwork, as_tensor
+from steep.recipes import PopulationRecipe
 from steep.resume import Checkpoint, training_key
 from steep.settings import torch_settings
 from steep.sharpening.activation import CALIBRATION_FRAMES, begin_sharpening, set_sharpness
@@ -101,7 +101,7 @@ def start_from_output(network: DeepNetwork, output: np.ndarray, key: np.ndarray,
 def train_population(
     train: Frames,
     validation: Frames,
-    recipe: dict[str, Any],
+    recipe: PopulationRecipe,
     seed: int,
     checkpoint: Path | None = None,
     output: np.ndarray | None = None,
@@ -111,7 +111,7 @@ def train_population(
     Parameters
     ----------
     train, validation : spikes of the last hidden layer (frames, 1, 1, units), with labels.
-    recipe : the config's ``population`` recipe.
+    recipe : how.
     seed : of the key, initial weights, dropout and batch order.
     checkpoint : file to go on from after an interruption (see `steep.resume`).
     output : weights of the deployed network's output layer, where the recipe starts from them.
@@ -123,35 +123,38 @@ def train_population(
     """
     shuffle = prepare_torch(seed, STAGE)
     spec = {
-        **{"input_shape": list(train.shape), "full_scale": train.full_scale, "classes": train.classes},
-        **{"layers": [{"kind": "dense", "units": recipe["units"]}]},
-        **{"activation": "sigmoid", "batch_normalization": True},
+        "input_shape": list(train.shape),
+        "full_scale": train.full_scale,
+        "classes": train.classes,
+        "layers": [{"kind": "dense", "units": recipe.units}],
+        "activation": "sigmoid",
+        "batch_normalization": True,
     }
-    network = DeepNetwork(spec, recipe["dropout"], recipe["input_dropout"])
-    key = population_key(train.classes, recipe["units"], recipe["active"], seed)
-    begin_sharpening(network, as_tensor(train.first(CALIBRATION_FRAMES)), recipe["surrogate_slope"], recipe["shape"])
+    network = DeepNetwork(spec, recipe.dropout, recipe.input_dropout)
+    key = population_key(train.classes, recipe.units, recipe.active, seed)
+    begin_sharpening(network, as_tensor(train.first(CALIBRATION_FRAMES)), recipe.surrogate_slope, recipe.shape)
     with torch.no_grad():
-        network.output.weight.copy_(torch.from_numpy(key * (FULL_SCORE / recipe["active"])))
+        network.output.weight.copy_(torch.from_numpy(key * (FULL_SCORE / recipe.active)))
         network.output.bias.zero_()
     network.output.requires_grad_(False)
     if output is not None:
         start_from_output(network, output, key, train)
-    history = History(network, validation, recipe["epochs"])
+    history = History(network, validation, recipe.epochs)
 
     def sharpness(progress: float) -> tuple[float, ...]:
-        return sharpness_at(Moment(progress, recipe["epochs"], history.losses), 1, recipe["schedule"])
+        return sharpness_at(Moment(progress, recipe.epochs, history.losses), 1, recipe.schedule)
 
     def after_epoch(epoch: int, loss: float) -> None:
-        reached = sharpness(epoch / recipe["epochs"])
+        reached = sharpness(epoch / recipe.epochs)
         set_sharpness(network, reached)
         history.note(epoch, loss, reached[0])
 
     start = None if output is None else {"output": output}
-    identity = training_key("steep.population", seed, recipe, (train, validation), spec, start)
+    identity = training_key("steep.population", seed, recipe.written(), (train, validation), spec, start)
     fit(
         network,
         train,
-        recipe,
+        recipe.training(),
         shuffle,
         before_batch=lambda progress: set_sharpness(network, sharpness(progress)),
         after_epoch=after_epoch,

@@ -6,7 +6,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch.nn import functional
 from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import DeepNetwork, as_tensor, logits, scaled
+from steep.recipes import Augmentation, Optimizer, TrainingRecipe
 from steep.resume import Checkpoint, training_key
 from steep.settings import torch_settings
 
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 ORIGINAL, AFTERWARDS = 0, 1
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 ESTIMATION_FRAMES, ESTIMATION_BATCH = 4000, 1000
-OPTIMIZERS = {
+OPTIMIZERS: dict[Optimizer, Callable[[Iterator[nn.Parameter], float, float], torch.optim.Optimizer]] = {
     "rmsprop": lambda p, rate, decay: torch.optim.RMSprop(p, lr=rate, weight_decay=decay, foreach=True),
     "adam": lambda p, rate, decay: torch.optim.Adam(p, lr=rate, weight_decay=decay, fused=True),
     "sgd": lambda p, rate, decay: torch.optim.SGD(p, lr=rate, weight_decay=decay, momentum=0.9, fused=True),
@@ -71,18 +72,18 @@ def evaluate(network: DeepNetwork, x: Tensor, labels: Tensor) -> tuple[float, in
     return float(functional.cross_entropy(scores, labels)), int((scores.argmax(1) == labels).sum())
 
 
-def augment(values: Tensor, random: torch.Generator, shift: int = 0, flip: bool = False) -> Tensor:
+def augment(values: Tensor, random: torch.Generator, augmentation: Augmentation) -> Tensor:
     """Return uint8 frames (frames, channels, height, width), each moved by up to `shift` pixels up or down and left or
     right, zeros moving in, and mirrored left to right with probability 1/2 if `flip`."""
     count, _, height, width = values.shape
-    if shift:
+    if shift := augmentation.shift:
         padded = functional.pad(values, (shift,) * 4)
         start = torch.randint(0, 2 * shift + 1, (2, count, 1), generator=random)
         row, column = start[0] + torch.arange(height), start[1] + torch.arange(width)
         # Indexed this way the channels come last; the view puts them back.
         frame = torch.arange(count)[:, None, None]
         values = padded[frame, :, row[:, :, None], column[:, None, :]].permute(0, 3, 1, 2)
-    if flip:
+    if augmentation.flip:
         mirrored = torch.randint(0, 2, (count, 1, 1, 1), generator=random, dtype=torch.bool)
         values = torch.where(mirrored, values.flip(3), values)
     return values
@@ -112,7 +113,7 @@ def estimate_statistics(network: DeepNetwork, x: Tensor) -> None:
     network.train()
 
 
-def learning_rate(progress: float, warmup: float = 0.0) -> float:
+def learning_rate(progress: float, warmup: float) -> float:
     """Return the learning rate at a training's progress (0 to 1), as a fraction of the highest: it rises from zero in a
     straight line until `warmup` and then falls to zero along a cosine."""
     if progress < warmup:
@@ -128,7 +129,7 @@ def classification(x: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
 def fit(
     network: DeepNetwork,
     frames: Frames,
-    recipe: dict[str, Any],
+    recipe: TrainingRecipe,
     shuffle: torch.Generator,
     before_batch: Callable[[float], None],
     after_epoch: Callable[[int, float], None],
@@ -143,8 +144,7 @@ def fit(
     ----------
     network : trained in place.
     frames : training frames; they stay in memory as they are, one byte a value.
-    recipe : ``optimizer``, ``learning_rate``, ``batch_size``, ``epochs``; optionally ``weight_decay``,
-        ``warmup``, ``augmentation`` (see `augment`) and ``precision``.
+    recipe : what its loop needs; the dropout is the network's own.
     shuffle : generator of the batch order.
     before_batch : called with the training progress, 0 to 1.
     after_epoch : called with the number of epochs done and the mean training loss.
@@ -159,16 +159,16 @@ def fit(
 
     """
     x, labels = torch.from_numpy(frames.values), torch.from_numpy(frames.labels.astype(np.int64))
-    augmentation, brief = recipe.get("augmentation", {}), recipe.get("precision") == "bfloat16"
+    brief = recipe.precision == "bfloat16"
     if brief and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         log.warning("this processor has no bfloat16: expect ten times the training time, or write precision: float32")
-    size, epochs, rate = recipe["batch_size"], recipe["epochs"], recipe["learning_rate"]
+    size, epochs, rate = recipe.batch_size, recipe.epochs, recipe.learning_rate
     batches = len(x) // size  # what is left over of an epoch is dropped; the next epoch shuffles anew
     if batches == 0:
         raise SteepError(f"batch_size is {size}, but there are only {len(x)} training frames; write a smaller number")
     if size < 2 and network.spec["batch_normalization"]:
         raise SteepError(f"batch_size is {size}, which has no variance for batch normalisation; write 2 or more")
-    optimizer = OPTIMIZERS[recipe["optimizer"]](network.parameters(), rate, recipe.get("weight_decay", 0.0))
+    optimizer = OPTIMIZERS[recipe.optimizer](network.parameters(), rate, recipe.weight_decay)
     network.train()
     done = checkpoint.restore(network, optimizer, shuffle) if checkpoint else 0
     for epoch in range(done, epochs):
@@ -177,10 +177,10 @@ def fit(
         for batch in range(batches):
             progress = (epoch * batches + batch) / (epochs * batches)
             for group in optimizer.param_groups:
-                group["lr"] = rate * learning_rate(progress, recipe.get("warmup", 0.0))
+                group["lr"] = rate * learning_rate(progress, recipe.warmup)
             before_batch(progress)
             chosen = order[batch * size : (batch + 1) * size]
-            batch_of_frames = scaled(augment(x[chosen], shuffle, **augmentation), frames.full_scale)
+            batch_of_frames = scaled(augment(x[chosen], shuffle, recipe.augmentation), frames.full_scale)
             with torch.autocast("cpu", torch.bfloat16, enabled=brief):
                 loss = objective(batch_of_frames, network(batch_of_frames).float(), labels[chosen])
             optimizer.zero_grad(set_to_none=True)
@@ -244,7 +244,7 @@ class History:
 @torch_settings()
 def train_original(
     spec: dict[str, Any],
-    recipe: dict[str, Any],
+    recipe: TrainingRecipe,
     train: Frames,
     validation: Frames,
     seed: int,
@@ -255,7 +255,7 @@ def train_original(
     Parameters
     ----------
     spec : what the network is (see `DeepNetwork`).
-    recipe : the config's ``original`` recipe.
+    recipe : how.
     train, validation : frames; the validation frames are only measured, never learnt.
     seed : of initial weights, dropout and batch order.
     checkpoint : file to go on from after an interruption (see `steep.resume`).
@@ -266,9 +266,9 @@ def train_original(
 
     """
     shuffle = prepare_torch(seed, ORIGINAL)
-    network = DeepNetwork(spec, recipe["dropout"], recipe["input_dropout"])
-    history = History(network, validation, recipe["epochs"])
-    key = training_key("steep.training", seed, recipe, (train, validation), spec)
+    network = DeepNetwork(spec, recipe.dropout, recipe.input_dropout)
+    history = History(network, validation, recipe.epochs)
+    key = training_key("steep.training", seed, recipe.written(), (train, validation), spec)
     fit_plainly(network, train, recipe, shuffle, history, checkpoint and Checkpoint(checkpoint, key, (history,)))
     return network, history.rows
 
@@ -276,7 +276,7 @@ def train_original(
 def fit_plainly(
     network: DeepNetwork,
     frames: Frames,
-    recipe: dict[str, Any],
+    recipe: TrainingRecipe,
     shuffle: torch.Generator,
     history: History,
     checkpoint: Checkpoint | None,
@@ -293,9 +293,9 @@ def fit_plainly(
     )
 
 
-def restore(tensors: dict[str, np.ndarray], spec: dict[str, Any], recipe: dict[str, Any]) -> DeepNetwork:
+def restore(tensors: dict[str, np.ndarray], spec: dict[str, Any], recipe: TrainingRecipe) -> DeepNetwork:
     """Return a stored original network, with the dropout of `recipe`."""
-    network = DeepNetwork(spec, recipe["dropout"], recipe["input_dropout"])
+    network = DeepNetwork(spec, recipe.dropout, recipe.input_dropout)
     network.load(tensors)
     return network
 
@@ -304,7 +304,7 @@ def restore(tensors: dict[str, np.ndarray], spec: dict[str, Any], recipe: dict[s
 def continue_original(
     tensors: dict[str, np.ndarray],
     spec: dict[str, Any],
-    recipe: dict[str, Any],
+    recipe: TrainingRecipe,
     train: Frames,
     validation: Frames,
     seed: int,
@@ -322,7 +322,7 @@ def continue_original(
     """
     shuffle = prepare_torch(seed, AFTERWARDS)
     network = restore(tensors, spec, recipe)
-    history = History(network, validation, recipe["epochs"])
-    key = training_key("steep.training", seed, recipe, (train, validation), spec, tensors)
+    history = History(network, validation, recipe.epochs)
+    key = training_key("steep.training", seed, recipe.written(), (train, validation), spec, tensors)
     fit_plainly(network, train, recipe, shuffle, history, checkpoint and Checkpoint(checkpoint, key, (history,)))
     return network, history.rows

@@ -9,6 +9,7 @@ little; figures are medians of ratios within a turn.
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ from steep.datasets import SOURCES
 from steep.encodings import CURRENTS
 from steep.frames import Frames
 from steep.networks import ACTIVATIONS, DeepNetwork, as_tensor
-from steep.sharpening.activation import CALIBRATION_FRAMES, CEILING_QUANTILE, begin_sharpening, set_sharpness
+from steep.recipes import OriginalRecipe, SharpeningRecipe
+from steep.sharpening.activation import CALIBRATION_FRAMES, begin_sharpening, set_sharpness
 from steep.sharpening.schedules import Moment, sharpness_at
 from steep.training import OPTIMIZERS, augment, fit, prepare_torch
 
@@ -57,28 +59,27 @@ def plain_network(spec: dict[str, Any], dropout: float, input_dropout: float) ->
     return nn.Sequential(*modules, nn.Linear(units(shapes[-2]), spec["classes"]))
 
 
-def plain_epochs(network: nn.Sequential, x: Tensor, labels: Tensor, recipe: dict[str, Any], seed: int) -> None:
+def plain_epochs(network: nn.Sequential, x: Tensor, labels: Tensor, recipe: SharpeningRecipe, seed: int) -> None:
     """Train as plain PyTorch code does, on frames float32 and labels int64."""
     shuffle = prepare_torch(seed, 0)
-    augmentation = recipe.get("augmentation", {})
-    optimizer = OPTIMIZERS[recipe["optimizer"]](network.parameters(), recipe["learning_rate"], 0.0)
+    optimizer = OPTIMIZERS[recipe.optimizer](network.parameters(), recipe.learning_rate, 0.0)
     network.train()
-    for _ in range(recipe["epochs"]):
-        for chosen in torch.randperm(len(x), generator=shuffle).split(recipe["batch_size"])[:-1]:
-            with torch.autocast("cpu", torch.bfloat16, enabled=recipe.get("precision") == "bfloat16"):
-                scores = network(augment(x[chosen], shuffle, **augmentation))
+    for _ in range(recipe.epochs):
+        for chosen in torch.randperm(len(x), generator=shuffle).split(recipe.batch_size)[:-1]:
+            with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+                scores = network(augment(x[chosen], shuffle, recipe.augmentation))
             optimizer.zero_grad(set_to_none=True)
             functional.cross_entropy(scores.float(), labels[chosen]).backward()
             optimizer.step()
 
 
-def benchmark(spec: dict[str, Any], recipe: dict[str, Any], frames: Frames, turns: int) -> pd.DataFrame:
+def benchmark(spec: dict[str, Any], recipe: SharpeningRecipe, frames: Frames, turns: int) -> pd.DataFrame:
     """Measure the three kinds of training in turn.
 
     Parameters
     ----------
     spec : the network.
-    recipe : a ``sharpening`` recipe; its schedule must not be the adaptive one.
+    recipe : its schedule must not be the adaptive one.
     frames : training frames.
     turns : how often.
 
@@ -95,23 +96,22 @@ def benchmark(spec: dict[str, Any], recipe: dict[str, Any], frames: Frames, turn
 
     def plain() -> float:
         prepare_torch(0, 0)
-        network = plain_network(spec, recipe["dropout"], recipe["input_dropout"])
+        network = plain_network(spec, recipe.dropout, recipe.input_dropout)
         return _cpu_seconds(lambda: plain_epochs(network, x, labels, recipe, 0))
 
     def original() -> float:
         shuffle = prepare_torch(0, 0)
-        network = DeepNetwork(spec, recipe["dropout"], recipe["input_dropout"])
+        network = DeepNetwork(spec, recipe.dropout, recipe.input_dropout)
         return _cpu_seconds(lambda: fit(network, frames, recipe, shuffle, nothing, nothing))
 
     def sharpened() -> float:
         shuffle = prepare_torch(0, 0)
-        network = DeepNetwork(spec, recipe["dropout"], recipe["input_dropout"])
+        network = DeepNetwork(spec, recipe.dropout, recipe.input_dropout)
         first = x[:CALIBRATION_FRAMES]
-        ceiling = recipe.get("ceiling", CEILING_QUANTILE)
-        count = len(begin_sharpening(network, first, recipe["surrogate_slope"], recipe["shape"], ceiling))
+        count = len(begin_sharpening(network, first, recipe.surrogate_slope, recipe.shape, recipe.ceiling))
 
         def before_batch(progress: float) -> None:
-            set_sharpness(network, sharpness_at(Moment(progress), count, recipe["schedule"]))
+            set_sharpness(network, sharpness_at(Moment(progress), count, recipe.schedule))
 
         return _cpu_seconds(lambda: fit(network, frames, recipe, shuffle, before_batch, nothing))
 
@@ -138,16 +138,21 @@ def benchmark_config(config: dict[str, Any], frames: Frames, epochs: int, turns:
         currents = config["encodings"][entry["encoding"]]["kind"] in CURRENTS
         if source.shape != frames.shape or currents == frames.are_spikes:
             continue
-        recipe = config["recipes"][entry["recipe"]]
+        parts = config["recipes"][entry["recipe"]]
+        original = OriginalRecipe.of(parts["original"])
+        recipe = replace(SharpeningRecipe.of(parts["sharpening"]), epochs=epochs)
         spec = {
-            **{"input_shape": list(frames.shape), "full_scale": frames.full_scale, "classes": frames.classes},
+            "input_shape": list(frames.shape),
+            "full_scale": frames.full_scale,
+            "classes": frames.classes,
             "layers": config["networks"][entry["network"]]["layers"],
-            **{key: recipe["original"][key] for key in ("activation", "batch_normalization")},
+            "activation": original.activation,
+            "batch_normalization": original.batch_normalization,
         }
-        table = benchmark(spec, recipe["sharpening"] | {"epochs": epochs}, frames, turns)
+        table = benchmark(spec, recipe, frames, turns)
         scale = 10_000 / len(frames) / epochs
         rows.append(
-            {"experiment": name, "precision": recipe["sharpening"].get("precision", "float32")}
+            {"experiment": name, "precision": recipe.precision}
             | {kind: float(scale * table[kind].median()) for kind in KINDS}
             | {
                 "plain_to_original": float((table["plain"] / table["original"]).median()),

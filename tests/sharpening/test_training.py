@@ -10,34 +10,44 @@ from scipy.special import softmax
 from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import ACTIVATIONS, as_tensor, logits
-from steep.sharpening.activation import CEILING_QUANTILE, SHAPES
+from steep.recipes import (
+    CEILING_QUANTILE,
+    Adaptive,
+    Augmentation,
+    Distillation,
+    SharpeningRecipe,
+    StepShape,
+    TrainingRecipe,
+    Uniform,
+)
+from steep.sharpening.activation import SHAPES
 from steep.sharpening.training import EDGES, distillation, sharpen
 from steep.simulators import simulator
 from steep.threshold.compile import compile_network
 from steep.training import augment, continue_original, train_original
 
 SPEC = {
-    **{
-        "input_shape": [1, 6, 6],
-        "full_scale": 1,
-        "layers": [{"kind": "dense", "units": 12}, {"kind": "dense", "units": 8}],
-        "classes": 2,
-    },
-    **{"activation": "relu", "batch_normalization": True},
+    "input_shape": [1, 6, 6],
+    "full_scale": 1,
+    "layers": [{"kind": "dense", "units": 12}, {"kind": "dense", "units": 8}],
+    "classes": 2,
+    "activation": "relu",
+    "batch_normalization": True,
 }
-RECIPE = {
-    "optimizer": "rmsprop",
-    "learning_rate": 0.01,
-    "batch_size": 20,
-    "epochs": 4,
-    "dropout": 0.1,
-    "input_dropout": 0.1,
-}
-SHARPENING = RECIPE | {
-    "shape": "sigmoid",
-    "schedule": {"kind": "uniform", "full_at": 0.5},
-    "surrogate_slope": 2,
-}
+RECIPE = TrainingRecipe(
+    optimizer="rmsprop",
+    learning_rate=0.01,
+    batch_size=20,
+    epochs=4,
+    dropout=0.1,
+    input_dropout=0.1,
+)
+SHARPENING = SharpeningRecipe(
+    **RECIPE.written(),
+    shape="sigmoid",
+    schedule=Uniform(full_at=0.5),
+    surrogate_slope=2.0,
+)
 
 
 @pytest.fixture
@@ -68,7 +78,7 @@ def test_from_frames_to_integers(split: tuple[Frames, Frames]) -> None:
 def test_learning_goes_on_after_full_sharpness(split: tuple[Frames, Frames]) -> None:
     train, validation = split
     original, _ = train_original(SPEC, RECIPE, train, validation, seed=3)
-    steep = SHARPENING | {"schedule": {"kind": "uniform", "full_at": 1e-9}, "epochs": 1}
+    steep = replace(SHARPENING, schedule=Uniform(full_at=1e-9), epochs=1)
     network, _, _ = sharpen(original.tensors(), SPEC, steep, train, validation, seed=3)
     start = original.tensors()["blocks.0.linear.weight"]
     assert np.abs(network.tensors()["blocks.0.linear.weight"] - start).max() > 0.01
@@ -86,12 +96,12 @@ def test_same_seed_same_bits(split: tuple[Frames, Frames]) -> None:
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_activation_and_shape_sharpens(split: tuple[Frames, Frames], activation: str, shape: str) -> None:
+def test_every_activation_and_shape_sharpens(split: tuple[Frames, Frames], activation: str, shape: StepShape) -> None:
     train, validation = split
     spec = SPEC | {"activation": activation}
     original, _ = train_original(spec, RECIPE, train, validation, seed=3)
     network, history, recorded = sharpen(
-        original.tensors(), spec, SHARPENING | {"shape": shape, "epochs": 6}, train, validation, seed=3
+        original.tensors(), spec, replace(SHARPENING, shape=shape, epochs=6), train, validation, seed=3
     )
     assert history[-1]["validation_accuracy"] > 85 and str(recorded["shape"]) == shape
     spikes = simulator("torch")(compile_network(network.tensors(), spec, 8), validation.values)
@@ -101,10 +111,8 @@ def test_every_activation_and_shape_sharpens(split: tuple[Frames, Frames], activ
 def test_the_adaptive_schedule_sees_the_validation_loss(split: tuple[Frames, Frames]) -> None:
     train, validation = split
     original, _ = train_original(SPEC, RECIPE, train, validation, seed=3)
-    schedule = {"kind": "adaptive", "full_at": 0.9, "tolerance": 0.0}
-    _, history, _ = sharpen(
-        original.tensors(), SPEC, SHARPENING | {"schedule": schedule, "epochs": 10}, train, validation, seed=3
-    )
+    recipe = replace(SHARPENING, schedule=Adaptive(full_at=0.9, tolerance=0.0), epochs=10)
+    _, history, _ = sharpen(original.tensors(), SPEC, recipe, train, validation, seed=3)
     losses = [row["validation_loss"] for row in history[1:]]
     reached = [row["sharpness"] for row in history]
     for epoch in range(1, 6):
@@ -133,7 +141,7 @@ def test_distillation_alone_needs_no_labels(split: tuple[Frames, Frames]) -> Non
     """Sharpened after another network's answers only, one learns the classes from wrong labels as from right ones."""
     train, validation = split
     original, _ = train_original(SPEC, RECIPE, train, validation, seed=3)
-    recipe = SHARPENING | {"distillation": {"teacher": "original", "weight": 1, "temperature": 2}}
+    recipe = replace(SHARPENING, distillation=Distillation(teacher="original", weight=1.0, temperature=2.0))
     wrong = replace(train, labels=1 - train.labels)
     (right, history, _), (other, _, _) = (
         sharpen(original.tensors(), SPEC, recipe, frames, validation, seed=3, teacher=original.tensors())
@@ -146,7 +154,8 @@ def test_distillation_alone_needs_no_labels(split: tuple[Frames, Frames]) -> Non
 @pytest.mark.parametrize("told", [True, False])
 def test_a_teacher_and_its_recipe_go_together(split: tuple[Frames, Frames], told: bool) -> None:
     original, _ = train_original(SPEC, RECIPE, *split, seed=3)
-    recipe = SHARPENING | ({"distillation": {"teacher": "original", "weight": 1, "temperature": 2}} if told else {})
+    distilled = Distillation(teacher="original", weight=1.0, temperature=2.0)
+    recipe = replace(SHARPENING, distillation=distilled if told else None)
     with pytest.raises(SteepError, match="go together"):
         sharpen(original.tensors(), SPEC, recipe, *split, seed=3, teacher=None if told else original.tensors())
 
@@ -170,7 +179,7 @@ def test_ceilings_are_those_of_the_training_frames(split: tuple[Frames, Frames])
     train, validation = split
     original, _ = train_original(SPEC, RECIPE, train, validation, seed=3)
     original.eval()
-    _, _, recorded = sharpen(original.tensors(), SPEC, SHARPENING | {"epochs": 1}, train, validation, seed=3)
+    _, _, recorded = sharpen(original.tensors(), SPEC, replace(SHARPENING, epochs=1), train, validation, seed=3)
     layers = zip(*(original.activations(as_tensor(frames)) for frames in (train, validation)), strict=True)
     for number, (on_train, on_validation) in enumerate(layers):
         ceiling, wrong = (np.quantile(values[values > 0], CEILING_QUANTILE) for values in (on_train, on_validation))
@@ -184,17 +193,17 @@ def test_control_and_sharpening_see_the_same_batches(
 ) -> None:
     seen: list[bytes] = []
 
-    def recorded(values: torch.Tensor, random: torch.Generator, **how: object) -> torch.Tensor:
-        moved = augment(values, random, **how)
+    def recorded(values: torch.Tensor, random: torch.Generator, how: Augmentation) -> torch.Tensor:
+        moved = augment(values, random, how)
         seen.append(moved.numpy().tobytes())
         return moved
 
     monkeypatch.setattr("steep.training.augment", recorded)
-    recipe = SHARPENING | {"augmentation": {"shift": 1, "flip": True}}
+    recipe = replace(SHARPENING, augmentation=Augmentation(shift=1, flip=True))
     original, _ = train_original(SPEC, recipe, *split, seed=3)
     first, seen = seen, []
     continue_original(original.tensors(), SPEC, recipe, *split, seed=3)
     control, seen = seen, []
     sharpen(original.tensors(), SPEC, recipe, *split, seed=3)
-    assert len(control) == recipe["epochs"] * (200 // recipe["batch_size"])
+    assert len(control) == recipe.epochs * (200 // recipe.batch_size)
     assert seen == control and not set(control) & set(first)

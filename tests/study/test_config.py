@@ -11,8 +11,8 @@ from steep.datasets import SOURCES
 from steep.encodings import ENCODINGS
 from steep.errors import SteepError
 from steep.networks import ACTIVATIONS
+from steep.recipes import SCHEDULES
 from steep.sharpening.activation import SHAPES
-from steep.sharpening.schedules import SCHEDULES
 from steep.simulators import BACKENDS
 from steep.study.config import SCHEMA, check_config, check_part, part_of_schema, read_arguments, read_config
 from steep.threshold.readouts import READOUTS

@@ -34,6 +34,7 @@ def train_original(
     from steep.checkpoint import save_network
     from steep.files import write_text
     from steep.frames import Frames
+    from steep.recipes import OriginalRecipe
     from steep.resume import finish
     from steep.training import train_original as train_network
 
@@ -46,7 +47,7 @@ def train_original(
         "activation": recipe["activation"],
         "batch_normalization": recipe["batch_normalization"],
     }
-    network, rows = train_network(spec, recipe, frames, Frames.load(validation), seed, checkpoint)
+    network, rows = train_network(spec, OriginalRecipe.of(recipe), frames, Frames.load(validation), seed, checkpoint)
     write_text(history, pd.DataFrame(rows).to_csv(index=False))
     save_network(output, network.tensors(), spec)
     finish(checkpoint)
@@ -76,11 +77,14 @@ def continue_original(
     from steep.checkpoint import load_network, save_network
     from steep.files import write_text
     from steep.frames import Frames
+    from steep.recipes import TrainingRecipe
     from steep.resume import finish
     from steep.training import continue_original as train_on
 
     tensors, spec = load_network(original)
-    network, rows = train_on(tensors, spec, recipe, Frames.load(train), Frames.load(validation), seed, checkpoint)
+    network, rows = train_on(
+        tensors, spec, TrainingRecipe.of(recipe), Frames.load(train), Frames.load(validation), seed, checkpoint
+    )
     write_text(history, pd.DataFrame(rows).to_csv(index=False))
     save_network(output, network.tensors(), spec)
     finish(checkpoint)
@@ -114,13 +118,21 @@ def sharpen_network(
     from steep.checkpoint import load_network, save_network
     from steep.files import write_npz, write_text
     from steep.frames import Frames
+    from steep.recipes import SharpeningRecipe
     from steep.resume import finish
     from steep.sharpening.training import sharpen
 
     tensors, spec = load_network(original)
     answers = load_network(teacher)[0] if teacher else None
     network, rows, histograms = sharpen(
-        tensors, spec, recipe, Frames.load(train), Frames.load(validation), seed, checkpoint, answers
+        tensors,
+        spec,
+        SharpeningRecipe.of(recipe),
+        Frames.load(train),
+        Frames.load(validation),
+        seed,
+        checkpoint,
+        answers,
     )
     write_text(history, pd.DataFrame(rows).to_csv(index=False))
     write_npz(activations, histograms)
@@ -152,6 +164,7 @@ def train_population(
     from steep.checkpoint import save_network
     from steep.files import write_text
     from steep.frames import Frames
+    from steep.recipes import PopulationRecipe
     from steep.population import train_population as train_code
     from steep.resume import finish
     from steep.simulators.torch_threshold import last_hidden_frames
@@ -159,8 +172,9 @@ def train_population(
 
     whole = ThresholdNetwork.load(network)
     hidden = [last_hidden_frames(whole, Frames.load(path)) for path in (train, validation)]
-    start = whole.layers[-1].weight if recipe.get("start") == "output" else None
-    population, rows = train_code(hidden[0], hidden[1], recipe, seed, checkpoint, start)
+    chosen = PopulationRecipe.of(recipe)
+    start = whole.layers[-1].weight if chosen.start == "output" else None
+    population, rows = train_code(hidden[0], hidden[1], chosen, seed, checkpoint, start)
     write_text(history, pd.DataFrame(rows).to_csv(index=False))
     save_network(output, population.tensors(), population.spec)
     finish(checkpoint)

@@ -26,7 +26,7 @@ weights and the bias of the layer after. How c, k0, scale and offset follow from
 """
 
 import math
-from typing import Any
+from typing import Any, assert_never, get_args
 
 import numpy as np
 import torch
@@ -34,9 +34,9 @@ from torch import Tensor, nn
 
 from steep.errors import SteepError
 from steep.networks import DeepNetwork, HiddenLayer
+from steep.recipes import CEILING_QUANTILE, StepShape
 from steep.sharpening.starts import STARTS, UNBOUNDED, padding_value
 
-CEILING_QUANTILE = 0.99
 CALIBRATION_FRAMES = 1000
 
 
@@ -50,27 +50,36 @@ class _Sharpened(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, shape: str, centre: float, slope: float, widest: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, shape: StepShape, centre: float, slope: float, widest: float) -> Tensor:
         ctx.save_for_backward(x)
         ctx.shape, ctx.centre, ctx.slope = shape, centre, min(slope, widest)
         if math.isinf(slope):
             return torch.gt(x, centre, out=torch.empty_like(x))
-        if shape == "ramp":
-            return torch.mul(x, slope / 4).add_(0.5 - slope / 4 * centre).clamp_(0, 1)
-        return torch.mul(x, slope).sub_(slope * centre).sigmoid_()
+        match shape:
+            case "ramp":
+                return torch.mul(x, slope / 4).add_(0.5 - slope / 4 * centre).clamp_(0, 1)
+            case "sigmoid":
+                return torch.mul(x, slope).sub_(slope * centre).sigmoid_()
+            case _:
+                assert_never(shape)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
         (x,) = ctx.saved_tensors
+        shape: StepShape = ctx.shape
         centre, slope = ctx.centre, ctx.slope
-        if ctx.shape == "ramp":
-            inside = torch.ops.aten.hardtanh_backward(gradient, x, centre - 2 / slope, centre + 2 / slope)
-            return inside.mul_(slope / 4), None, None, None, None
-        gentle = torch.mul(x, slope).sub_(slope * centre).sigmoid_()
-        return torch.ops.aten.sigmoid_backward(gradient, gentle).mul_(slope), None, None, None, None
+        match shape:
+            case "ramp":
+                inside = torch.ops.aten.hardtanh_backward(gradient, x, centre - 2 / slope, centre + 2 / slope)
+                return inside.mul_(slope / 4), None, None, None, None
+            case "sigmoid":
+                gentle = torch.mul(x, slope).sub_(slope * centre).sigmoid_()
+                return torch.ops.aten.sigmoid_backward(gradient, gentle).mul_(slope), None, None, None, None
+            case _:
+                assert_never(shape)
 
 
-SHAPES = ("sigmoid", "ramp")
+SHAPES: tuple[StepShape, ...] = get_args(StepShape)
 
 
 class SharpenedActivation(nn.Module):
@@ -86,7 +95,7 @@ class SharpenedActivation(nn.Module):
     """
 
     def __init__(
-        self, centre: float = 0.0, slope: float = 1.0, widest: float = math.inf, shape: str = "sigmoid"
+        self, centre: float = 0.0, slope: float = 1.0, widest: float = math.inf, shape: StepShape = "sigmoid"
     ) -> None:
         """Start at sharpness 0."""
         super().__init__()
@@ -124,7 +133,7 @@ def absorb(linear: nn.Linear | nn.Conv2d, norm: nn.Module | None, scale: float, 
 
 @torch.no_grad()
 def begin_sharpening(
-    network: DeepNetwork, x: Tensor, widest: float, shape: str, ceiling_quantile: float = CEILING_QUANTILE
+    network: DeepNetwork, x: Tensor, widest: float, shape: StepShape, ceiling_quantile: float = CEILING_QUANTILE
 ) -> list[tuple[float, float]]:
     """Replace every activation by its sharpened one at sharpness 0.
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import assert_never
+
+from steep.recipes import Adaptive, BottomUp, Schedule, Uniform
 
 
 @dataclass(frozen=True)
@@ -57,18 +59,22 @@ def adaptive(moment: Moment, layers: int, full_at: float, tolerance: float) -> t
     return (value,) * layers
 
 
-SCHEDULES = {"uniform": uniform, "bottom_up": bottom_up, "adaptive": adaptive}
-
-
-def sharpness_at(moment: Moment, layers: int, schedule: dict[str, Any]) -> tuple[float, ...]:
+def sharpness_at(moment: Moment, layers: int, schedule: Schedule) -> tuple[float, ...]:
     """Return the sharpness of each of `layers` layers, first layer first.
 
     Parameters
     ----------
     moment : where training stands.
     layers : number of hidden layers that are sharpened.
-    schedule : the config's schedule: its ``kind`` and its parameters.
+    schedule : which, and its parameters.
 
     """
-    parameters = {key: value for key, value in schedule.items() if key != "kind"}
-    return SCHEDULES[schedule["kind"]](moment, layers, **parameters)
+    match schedule:
+        case Uniform():
+            return uniform(moment, layers, schedule.full_at)
+        case BottomUp():
+            return bottom_up(moment, layers, schedule.full_at)
+        case Adaptive():
+            return adaptive(moment, layers, schedule.full_at, schedule.tolerance)
+        case _:
+            assert_never(schedule)

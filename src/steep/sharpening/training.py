@@ -13,9 +13,10 @@ from torch.nn import functional
 from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import DeepNetwork, as_tensor
+from steep.recipes import SharpeningRecipe
 from steep.resume import Checkpoint, training_key
 from steep.settings import torch_settings
-from steep.sharpening.activation import CALIBRATION_FRAMES, CEILING_QUANTILE, begin_sharpening, set_sharpness
+from steep.sharpening.activation import CALIBRATION_FRAMES, begin_sharpening, set_sharpness
 from steep.sharpening.schedules import Moment, sharpness_at
 from steep.training import AFTERWARDS, History, classification, fit, prepare_torch, restore
 
@@ -90,7 +91,7 @@ def distillation(teacher: DeepNetwork, weight: float, temperature: float) -> Cal
 def sharpen(
     tensors: dict[str, np.ndarray],
     spec: dict[str, Any],
-    recipe: dict[str, Any],
+    recipe: SharpeningRecipe,
     train: Frames,
     validation: Frames,
     seed: int,
@@ -102,7 +103,7 @@ def sharpen(
     Parameters
     ----------
     tensors, spec : the original network.
-    recipe : the config's ``sharpening`` recipe.
+    recipe : how.
     train, validation : frames; the validation frames are only measured, never learnt.
     seed : of dropout and batch order.
     checkpoint : file to go on from after an interruption (see `steep.resume`).
@@ -120,13 +121,14 @@ def sharpen(
         when there is a teacher without ``distillation`` or the other way round.
 
     """
-    if ("distillation" in recipe) != (teacher is not None):
+    told = recipe.distillation
+    if (told is None) != (teacher is None):
         raise SteepError(
             "sharpening: a teacher and the recipe's distillation go together; give both (--teacher) or neither"
         )
     shuffle = prepare_torch(seed, AFTERWARDS)
     network = restore(tensors, spec, recipe)
-    history = History(network, validation, recipe["epochs"])
+    history = History(network, validation, recipe.epochs)
     history.note(0, math.nan, 0.0)
 
     recorder = Recorder(network, history.x[:RECORDED_FRAMES])
@@ -134,31 +136,30 @@ def sharpen(
     scales = begin_sharpening(
         network,
         as_tensor(train.first(CALIBRATION_FRAMES)),
-        recipe["surrogate_slope"],
-        recipe["shape"],
-        recipe.get("ceiling", CEILING_QUANTILE),
+        recipe.surrogate_slope,
+        recipe.shape,
+        recipe.ceiling,
     )
     recorder.record(
         [(a - offset) / scale for a, (scale, offset) in zip(original, scales, strict=True)], (0.0,) * len(scales)
     )
 
     def sharpness(progress: float) -> tuple[float, ...]:
-        return sharpness_at(Moment(progress, recipe["epochs"], history.losses), len(scales), recipe["schedule"])
+        return sharpness_at(Moment(progress, recipe.epochs, history.losses), len(scales), recipe.schedule)
 
     def after_epoch(epoch: int, loss: float) -> None:
         # An epoch ends at the sharpness with which the next one begins; the last one ends as steps.
-        reached = sharpness(epoch / recipe["epochs"])
+        reached = sharpness(epoch / recipe.epochs)
         set_sharpness(network, reached)
         recorder.record(network.activations(recorder.x), reached)
         history.note(epoch, loss, float(np.mean(reached)))
 
     objective = classification
     learnt_from = tensors
-    if teacher is not None:
-        told = recipe["distillation"]
-        objective = distillation(restore(teacher, spec, recipe).eval(), told["weight"], told["temperature"])
+    if told is not None and teacher is not None:
+        objective = distillation(restore(teacher, spec, recipe).eval(), told.weight, told.temperature)
         learnt_from = tensors | {f"teacher.{name}": array for name, array in teacher.items()}
-    key = training_key("steep.sharpening.training", seed, recipe, (train, validation), spec, learnt_from)
+    key = training_key("steep.sharpening.training", seed, recipe.written(), (train, validation), spec, learnt_from)
     fit(
         network,
         train,
