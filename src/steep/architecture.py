@@ -1,9 +1,9 @@
 """Architectures as data: a network is a short list of layers in the config, not a class of its own."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 from steep.errors import SteepError
 
@@ -21,6 +21,10 @@ class Dense:
     def output_shape(self, shape: Shape) -> Shape:
         """Return (units,)."""
         return (self.units,)
+
+    def weight_shape(self, shape: Shape) -> Shape:
+        """Return the shape of the weights behind an input of `shape`, (units, inputs)."""
+        return (self.units, units(shape))
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,16 @@ class Conv:
         _, *sides = image_shape(self, shape)
         return (self.filters, *convolved(sides, self.kernel, self.stride, self.padding(shape)))
 
+    def weight_shape(self, shape: Shape) -> Shape:
+        """Return the shape of the weights behind an input of `shape`, (filters, channels, height, width)."""
+        return (self.filters, image_shape(self, shape)[0], *self.kernel)
+
 
 @dataclass(frozen=True)
 class MaxPool:
     """Maximum over windows of `size` (height, width) that do not overlap; rows and columns left over are dropped."""
 
-    size: tuple[int, int]
+    size: Pair
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (channels, height // size, width // size)."""
@@ -65,7 +73,8 @@ class MaxPool:
         return (channels, height // self.size[0], width // self.size[1])
 
 
-Layer = Dense | Conv | MaxPool
+Weighted = Dense | Conv
+Layer = Weighted | MaxPool
 
 
 def convolved(sides: Sequence[int], kernel: Pair, stride: Pair, padding: tuple[Pair, Pair]) -> Pair:
@@ -83,12 +92,13 @@ def image_shape(layer: Layer, shape: Shape) -> tuple[int, int, int]:
         raise SteepError(
             f"{layer} follows a dense layer, which has no rows and columns; put it before the first dense layer"
         )
-    return shape
+    channels, height, width = shape
+    return channels, height, width
 
 
 def parse_layers(specs: list[dict[str, Any]]) -> tuple[Layer, ...]:
     """Turn the config's list of layers into typed ones; the schema has checked the keys."""
-    kinds = {
+    kinds: dict[str, Callable[[dict[str, Any]], Layer]] = {
         "dense": lambda spec: Dense(spec["units"]),
         "conv": lambda spec: Conv(
             spec["filters"], tuple(spec["kernel"]), tuple(spec.get("stride", (1, 1))), spec.get("padding") == "same"
@@ -96,6 +106,19 @@ def parse_layers(specs: list[dict[str, Any]]) -> tuple[Layer, ...]:
         "maxpool": lambda spec: MaxPool(tuple(spec["size"])),
     }
     return tuple(kinds[spec["kind"]](spec) for spec in specs)
+
+
+def dense_reads(layers: Sequence[Layer], number: int) -> bool:
+    """Return whether what layer `number` gives, poolings behind it aside, is read by a dense layer; the output layer is
+    one."""
+    reader = next((layer for layer in layers[number + 1 :] if isinstance(layer, Weighted)), None)
+    match reader:
+        case Conv():
+            return False
+        case Dense() | None:
+            return True
+        case _:
+            assert_never(reader)
 
 
 def layer_shapes(input_shape: Shape, layers: tuple[Layer, ...], outputs: int) -> list[Shape]:

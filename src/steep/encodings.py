@@ -1,6 +1,7 @@
 """Encodings: an image becomes a frame of spikes or of input currents. Pure functions of uint8 arrays (frames, channels,
 height, width)."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def current(images: np.ndarray) -> np.ndarray:
     return images
 
 
-ENCODINGS = {"binarize": binarize, "contours": contours, "current": current}
+ENCODINGS: dict[str, Callable[..., np.ndarray]] = {"binarize": binarize, "contours": contours, "current": current}
 CURRENTS = ("current",)
 
 

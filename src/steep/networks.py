@@ -1,13 +1,24 @@
 """The trainable network: PyTorch modules built from an architecture."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, assert_never, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from steep.architecture import BATCH_NORM_EPS, Conv, Dense, MaxPool, Shape, layer_shapes, parse_layers, units
+from steep.architecture import (
+    BATCH_NORM_EPS,
+    Conv,
+    Dense,
+    MaxPool,
+    Pair,
+    Shape,
+    dense_reads,
+    layer_shapes,
+    parse_layers,
+    units,
+)
 from steep.errors import SteepError
 from steep.frames import Frames
 
@@ -18,6 +29,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "sigmoid": nn.Sigmoid,
     "tanh": nn.Tanh,
 }
+Norm = nn.BatchNorm1d | nn.BatchNorm2d
 
 
 class HiddenLayer(nn.Module):
@@ -28,9 +40,7 @@ class HiddenLayer(nn.Module):
     gradient still goes to the one nearest to its threshold.
     """
 
-    def __init__(
-        self, linear: nn.Linear | nn.Conv2d, norm: nn.Module | None, activation: nn.Module, dropout: float
-    ) -> None:
+    def __init__(self, linear: nn.Linear | nn.Conv2d, norm: Norm | None, activation: nn.Module, dropout: float) -> None:
         """Join the parts; a dense layer flattens what it gets."""
         super().__init__()
         self.linear, self.norm, self.activation, self.dropout = linear, norm, activation, nn.Dropout(dropout)
@@ -40,18 +50,20 @@ class HiddenLayer(nn.Module):
     def pad_with(self, value: float) -> None:
         """Put `value` in the place of the zeros around the input; a dense layer has none."""
         if value and isinstance(self.linear, nn.Conv2d):
-            high, wide = self.linear.padding
+            high, wide = cast(Pair, self.linear.padding)  # numbers, as `convolution` makes it
             around = getattr(self.zeros, "padding", (wide, wide, high, high))
             self.zeros, self.linear.padding = nn.ConstantPad2d(around, value), (0, 0)
 
     def pre_activation(self, x: Tensor) -> Tensor:
         """Return what enters the activation."""
         x = self.linear(x.flatten(1) if isinstance(self.linear, nn.Linear) else self.zeros(x))
-        return self.pool(x if self.norm is None else self.norm(x))
+        pooled: Tensor = self.pool(x if self.norm is None else self.norm(x))
+        return pooled
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the layer to (frames, ...)."""
-        return self.dropout(self.activation(self.pre_activation(x)))
+        activations: Tensor = self.dropout(self.activation(self.pre_activation(x)))
+        return activations
 
 
 class DeepNetwork(nn.Module):
@@ -79,22 +91,24 @@ class DeepNetwork(nn.Module):
         self.blocks = nn.ModuleList()
         for number, (layer, shape) in enumerate(zip(layers, shapes, strict=False)):
             activation = ACTIVATIONS[spec["activation"]]()
-            following = [other for other in layers[number + 1 :] if not isinstance(other, MaxPool)]
-            dropped = 0.0 if following and isinstance(following[0], Conv) else dropout
+            dropped = dropout if dense_reads(layers, number) else 0.0
+            block: HiddenLayer | nn.MaxPool2d | nn.Identity
             match layer:
                 case Dense(count):
                     linear = nn.Linear(units(shape), count, bias=not normalize)
-                    norm = nn.BatchNorm1d(count, BATCH_NORM_EPS) if normalize else None
-                    block = HiddenLayer(linear, norm, activation, dropped)
+                    by_unit = nn.BatchNorm1d(count, BATCH_NORM_EPS) if normalize else None
+                    block = HiddenLayer(linear, by_unit, activation, dropped)
                 case Conv(filters):
                     conv, zeros = convolution(layer, shape, bias=not normalize)
-                    norm = nn.BatchNorm2d(filters, BATCH_NORM_EPS) if normalize else None
-                    block = HiddenLayer(conv, norm, activation, dropped)
+                    by_filter = nn.BatchNorm2d(filters, BATCH_NORM_EPS) if normalize else None
+                    block = HiddenLayer(conv, by_filter, activation, dropped)
                     block.zeros = zeros
                 case MaxPool(size):
                     block = nn.MaxPool2d(size)
-                    if self.blocks and isinstance(self.blocks[-1], HiddenLayer):
-                        self.blocks[-1].pool, block = block, nn.Identity()  # keeps the numbers of the layers
+                    if self.blocks and isinstance(before := self.blocks[-1], HiddenLayer):
+                        before.pool, block = block, nn.Identity()  # keeps the numbers of the layers
+                case _:
+                    assert_never(layer)
             self.blocks.append(block)
         self.output = nn.Linear(units(shapes[-2]), spec["classes"])
 
@@ -108,7 +122,8 @@ class DeepNetwork(nn.Module):
         x = self.input_dropout(x)
         for block in self.blocks:
             x = block(x)
-        return self.output(x.flatten(1))
+        scores: Tensor = self.output(x.flatten(1))
+        return scores
 
     @torch.no_grad()
     def activations(self, x: Tensor) -> list[Tensor]:
@@ -141,7 +156,7 @@ def convolution(layer: Conv, shape: Shape, bias: bool) -> tuple[nn.Conv2d, nn.Mo
     (above, below), (left, right) = layer.padding(shape)
     even = above == below and left == right
     conv = nn.Conv2d(
-        *(shape[0], layer.filters, layer.kernel, layer.stride), padding=(above, left) if even else 0, bias=bias
+        shape[0], layer.filters, layer.kernel, layer.stride, padding=(above, left) if even else 0, bias=bias
     )
     return conv, nn.Identity() if even else nn.ZeroPad2d((left, right, above, below))
 

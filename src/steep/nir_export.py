@@ -17,6 +17,7 @@ thresholds out of any sum's reach, and nothing reads them: see `written_shapes`.
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import assert_never
 
 import h5py
 import nir
@@ -25,7 +26,7 @@ import numpy as np
 from steep.architecture import Pair, Shape, units
 from steep.errors import SteepError
 from steep.files import atomic, reading
-from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork
+from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork, WeightedLayer
 
 DT = 1e-4  # seconds, the time step of both forms; snnTorch knows no other
 FORMS = ("exact", "portable")
@@ -52,15 +53,26 @@ def square(layer: ConvLayer, image: Pair, sides: Pair) -> tuple[int, Pair, Pair]
     return side, padding, found
 
 
+def _sides(shape: Shape) -> Pair:
+    """Return height and width of an image's shape."""
+    _, height, width = shape
+    return height, width
+
+
 def written_shapes(network: ThresholdNetwork) -> list[Shape]:
     """Return the shapes of the input and of every layer as they are written: those of the network, or with some rows
     below and columns to the right more, of units that never fire (see the module)."""
     shapes = [network.input_shape]
     for layer, after in zip(network.layers, network.shapes[1:], strict=True):
-        if isinstance(layer, ConvLayer):
-            shapes.append((after[0], *square(layer, shapes[-1][1:], after[1:])[2]))
-        else:
-            shapes.append(layer.output_shape(shapes[-1]) if isinstance(layer, OrPoolLayer) else after)
+        match layer:
+            case ConvLayer():
+                shapes.append((after[0], *square(layer, _sides(shapes[-1]), _sides(after))[2]))
+            case OrPoolLayer():
+                shapes.append(layer.output_shape(shapes[-1]))
+            case DenseLayer():
+                shapes.append(after)
+            case _:
+                assert_never(layer)
     return shapes
 
 
@@ -70,7 +82,7 @@ def _thresholds(layer: ThresholdLayer, before: Shape, after: Shape, written: Sha
     theta = layer.unit_thresholds(before).reshape(after)
     if written == after:
         return theta
-    if isinstance(layer, OrPoolLayer):
+    if not isinstance(layer, WeightedLayer):
         reach = np.full(after[0], units(layer.size))
     else:
         reach = top * np.abs(layer.weight.reshape(len(layer.weight), -1).astype(np.float64)).sum(1)
@@ -99,10 +111,11 @@ def to_graph(network: ThresholdNetwork, form: str) -> nir.NIRGraph:
             nodes[f"neurons{number}"] = nir.Threshold(theta)
         else:
             # One threshold of each filter becomes its bias; most often there is but one.
-            own = theta if theta.ndim == 1 else theta[:, after[1] // 2, after[2] // 2]
-            level = 0.5 * ones + theta - own.reshape(-1, *(1,) * (theta.ndim - 1))
-            if isinstance(layer, OrPoolLayer):
-                own, level = None, theta
+            own: np.ndarray | None = None
+            level = theta
+            if isinstance(layer, WeightedLayer):
+                own = theta if theta.ndim == 1 else theta[:, after[1] // 2, after[2] // 2]
+                level = 0.5 * ones + theta - own.reshape(-1, *(1,) * (theta.ndim - 1))
             nodes[f"weights{number}"] = _weights(layer, before, seen, after, own)
             rest = {"v_leak": 0 * ones, "v_threshold": level, "v_reset": 0 * ones}
             nodes[f"neurons{number}"] = nir.LIF(tau=DT * ones, r=ones, **rest)
@@ -122,19 +135,23 @@ def _weights(
     theta : a threshold for each unit or filter; 1/2 minus it becomes the node's bias.
 
     """
-    if isinstance(layer, OrPoolLayer):
+    if not isinstance(layer, WeightedLayer):
         return nir.SumPool2d(kernel_size=np.array(layer.size), stride=np.array(layer.size), padding=np.array([0, 0]))
     weight = layer.weight.astype(np.float64)
     bias = np.zeros(len(weight)) if theta is None else 0.5 - theta
-    if isinstance(layer, DenseLayer):
-        around = [(0, more - less) for less, more in zip(before, seen, strict=True)]
-        weight = np.pad(weight.reshape(-1, *before), ((0, 0), *around)).reshape(len(weight), -1)
-        return nir.Linear(weight) if theta is None else nir.Affine(weight, bias)
-    side, padding, _ = square(layer, seen[1:], after[1:])
-    first = [zeros - own for zeros, (own, _) in zip(padding, layer.padding, strict=True)]
-    grown = [(zeros, side - kernel - zeros) for zeros, kernel in zip(first, weight.shape[2:], strict=True)]
-    weight = np.pad(weight, ((0, 0), (0, 0), *grown))
-    return nir.Conv2d(seen[1:], weight, stride=layer.stride, padding=padding, dilation=1, groups=1, bias=bias)
+    match layer:
+        case DenseLayer():
+            around = [(0, more - less) for less, more in zip(before, seen, strict=True)]
+            weight = np.pad(weight.reshape(-1, *before), ((0, 0), *around)).reshape(len(weight), -1)
+            return nir.Linear(weight) if theta is None else nir.Affine(weight, bias)
+        case ConvLayer():
+            side, padding, _ = square(layer, _sides(seen), _sides(after))
+            first = [zeros - own for zeros, (own, _) in zip(padding, layer.padding, strict=True)]
+            grown = [(zeros, side - kernel - zeros) for zeros, kernel in zip(first, weight.shape[2:], strict=True)]
+            weight = np.pad(weight, ((0, 0), (0, 0), *grown))
+            return nir.Conv2d(seen[1:], weight, stride=layer.stride, padding=padding, dilation=1, groups=1, bias=bias)
+        case _:
+            assert_never(layer)
 
 
 def write_graph(path: Path | str, network: ThresholdNetwork, form: str) -> None:
@@ -206,8 +223,8 @@ def run_graph(graph: nir.NIRGraph, frames: np.ndarray) -> dict[str, np.ndarray]:
             case nir.Conv2d(weight=weight, bias=bias, stride=stride, padding=padding):
                 (down, right), (high, wide) = np.broadcast_to(stride, 2), np.broadcast_to(padding, 2)
                 x = np.pad(x, ((0, 0), (0, 0), (high, high), (wide, wide)))
-                windows = np.lib.stride_tricks.sliding_window_view(x, weight.shape[2:], axis=(2, 3))
-                windows = windows[:, :, ::down, ::right]
+                windows = np.lib.stride_tricks.sliding_window_view(x, (1, 1, *weight.shape[2:]))
+                windows = windows[:, :, ::down, ::right, 0, 0]
                 x = np.einsum("nchwij,fcij->nfhw", windows, weight) + bias[:, None, None]
             case nir.SumPool2d(kernel_size=size):
                 height, width = (x.shape[axis] // size[axis - 2] for axis in (2, 3))
@@ -219,6 +236,12 @@ def run_graph(graph: nir.NIRGraph, frames: np.ndarray) -> dict[str, np.ndarray]:
             case nir.LIF():
                 x = _integrate(node, x)
                 spikes[name] = x[lag : lag + len(frames)].astype(bool)
+            case nir.Input() | nir.Output():
+                pass
+            case _:
+                raise SteepError(
+                    f"node {name} is a {type(node).__name__}; only nodes as they are exported are run here"
+                )
     return spikes
 
 

@@ -10,7 +10,7 @@ little; figures are medians of ratios within a turn.
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from steep.architecture import Conv, Dense, MaxPool, layer_shapes, parse_layers, units
+from steep.architecture import Conv, Dense, MaxPool, dense_reads, layer_shapes, parse_layers, units
 from steep.datasets import SOURCES
 from steep.encodings import CURRENTS
 from steep.frames import Frames
@@ -39,8 +39,7 @@ def plain_network(spec: dict[str, Any], dropout: float, input_dropout: float) ->
     normalize = spec["batch_normalization"]
     flat = False
     for number, (layer, shape) in enumerate(zip(layers, shapes, strict=False)):
-        following = [other for other in layers[number + 1 :] if not isinstance(other, MaxPool)]
-        dropped = 0.0 if following and isinstance(following[0], Conv) else dropout
+        dropped = dropout if dense_reads(layers, number) else 0.0
         match layer:
             case Dense(count):
                 modules += [] if flat else [nn.Flatten()]
@@ -53,6 +52,8 @@ def plain_network(spec: dict[str, Any], dropout: float, input_dropout: float) ->
             case MaxPool(size):
                 modules.append(nn.MaxPool2d(size))
                 continue
+            case _:
+                assert_never(layer)
         modules.append(ACTIVATIONS[spec["activation"]]())
         modules += [nn.Dropout(dropped)] if dropped else []
     modules += [] if flat else [nn.Flatten()]

@@ -35,4 +35,5 @@ for name in ("brian2", "brian2-fast"):
 
 def simulator(backend: str) -> Simulator:
     """Return ``simulate`` of a backend; its library is imported only now."""
-    return import_module(BACKENDS[backend]).simulate
+    simulate: Simulator = import_module(BACKENDS[backend]).simulate
+    return simulate

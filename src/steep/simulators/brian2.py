@@ -11,7 +11,8 @@ from collections.abc import Collection
 import numpy as np
 
 from steep.errors import SteepError
-from steep.simulators.brian2_fast.program import is_built, missing_tools, program_for
+from steep.simulators.brian2_fast.program import is_built, program_for
+from steep.simulators.brian2_fast.tools import missing_tools
 from steep.spikes import Spikes
 from steep.threshold.network import ThresholdNetwork
 

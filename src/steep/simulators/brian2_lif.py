@@ -132,6 +132,8 @@ def fingerprint(groups: list[SpikeGeneratorGroup | NeuronGroup], delivered: list
         for steps in np.flatnonzero(np.bincount(delay)):
             chosen = slice(None) if steps == delay.min() == delay.max() else np.flatnonzero(delay == steps)
             p = numbers(before, groups[before].N, steps)
-            own = (np.asarray(array)[chosen] for array in (connections.i, connections.j, connections.w))
-            sums[after] += synapse_sums(groups[after].N, *own, p)
+            source, target, weight = (
+                np.asarray(array)[chosen] for array in (connections.i, connections.j, connections.w)
+            )
+            sums[after] += synapse_sums(groups[after].N, source, target, weight, p)
     return tuple(digest(own, -np.asarray(group.I)) for own, group in zip(sums[1:], groups[1:], strict=True))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection
+from typing import assert_never
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from steep.frames import Frames
 from steep.settings import torch_settings
 from steep.spikes import PackedLayers, Spikes, kept_layers
 from steep.threshold.fingerprint import digest, modulo, numbers
-from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork
+from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork, WeightedLayer
 
 BATCH = 500
 UNITS = 2**22  # of the largest layer in a batch, at most: 16 MiB of float32, which stay in a processor's cache
@@ -23,7 +24,7 @@ Held = tuple[Tensor, ...]
 
 def converted(layer: ThresholdLayer, dtype: torch.dtype) -> Held:
     """Return weight and threshold of a layer as tensors; of a pooling, which has none, nothing."""
-    if isinstance(layer, OrPoolLayer):
+    if not isinstance(layer, WeightedLayer):
         return ()
     threshold = layer.threshold_map if isinstance(layer, ConvLayer) else layer.threshold
     return torch.from_numpy(layer.weight).to(dtype), torch.from_numpy(threshold).to(dtype)
@@ -42,6 +43,8 @@ def potential(layer: ThresholdLayer, x: Tensor, held: Held | None = None) -> Ten
             (above, below), (left, right) = layer.padding
             padded = functional.pad(x, (left, right, above, below))
             return functional.conv2d(padded, weight, stride=layer.stride) - threshold
+        case _:
+            assert_never(layer)
 
 
 def last_hidden_frames(network: ThresholdNetwork, frames: Frames) -> Frames:

@@ -5,7 +5,7 @@ A pooling is a convolution with weights of 1 and a threshold of 1/2: BindsNET's 
 """
 
 from importlib.metadata import version as installed
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import torch
@@ -59,12 +59,18 @@ class BindsnetSimulation:
                     if above != below or left != right:
                         raise SteepError("BindsNET pads both sides of an image alike")
                     connection = Conv2dConnection(
-                        *(source, target, weight.shape[2:], stride, (above, left)),
+                        source,
+                        target,
+                        kernel_size=weight.shape[2:],
+                        stride=stride,
+                        padding=(above, left),
                         w=torch.from_numpy(weight.astype(np.float32)),
                     )
                 case OrPoolLayer(size):
                     every = np.eye(shape[0], dtype=np.float32)[:, :, None, None] * np.ones(size, np.float32)
                     connection = Conv2dConnection(source, target, size, size, w=torch.from_numpy(every))
+                case _:
+                    assert_never(layer)
             name = f"layer{number}"
             self.network.add_layer(target, name)
             self.network.add_connection(connection, before, name)

@@ -5,19 +5,19 @@ neurons without synaptic filters, so a frame passes all layers within its step. 
 convolutions with weights of 1 and a threshold of 1/2.
 """
 
-from typing import Any
+from typing import Any, assert_never
 
 import nengo
 import numpy as np
 
 from steep.errors import SteepError
 from steep.simulators_benchmark.simulation import Job, Recorded
-from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
+from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork
 
 STEP = 0.001
 
 
-class Threshold(nengo.neurons.NeuronType):
+class Threshold(nengo.neurons.NeuronType):  # type: ignore[misc]  # Nengo ships no types
     """A neuron that is 1 in every step in which its input current is above 0."""
 
     negative = False
@@ -44,7 +44,8 @@ class NengoSimulation:
             for layer, before, after in zip(network.layers, network.shapes, network.shapes[1:], strict=False):
                 theta = layer.unit_thresholds(before)
                 group = nengo.Ensemble(
-                    *(len(theta), 1),
+                    n_neurons=len(theta),
+                    dimensions=1,
                     neuron_type=Threshold(),
                     gain=np.ones(len(theta)),
                     bias=-theta,
@@ -70,7 +71,7 @@ class NengoSimulation:
 
 
 def _transform(
-    layer: DenseLayer | ConvLayer | OrPoolLayer, before: tuple[int, ...], after: tuple[int, ...]
+    layer: ThresholdLayer, before: tuple[int, ...], after: tuple[int, ...]
 ) -> np.ndarray | nengo.Convolution:
     """Return the weights of a layer as Nengo takes them; convolutions of channels first."""
     match layer:
@@ -83,8 +84,11 @@ def _transform(
         case OrPoolLayer(size):
             kernel, stride = np.ones((*size, 1, 1)) * np.eye(before[0]), size
             before = (before[0], after[1] * size[0], after[2] * size[1]) if before[1] % size[0] == 0 else before
+        case _:
+            assert_never(layer)
     return nengo.Convolution(
-        *(kernel.shape[3], before),
+        n_filters=kernel.shape[3],
+        input_shape=before,
         kernel_size=kernel.shape[:2],
         strides=tuple(stride),
         channels_last=False,

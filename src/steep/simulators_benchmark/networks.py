@@ -6,16 +6,16 @@ half-integer, so no sum ever equals it.
 """
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import torch
 from torch import nn
 
-from steep.architecture import Conv, Dense, MaxPool, layer_shapes, parse_layers, units
+from steep.architecture import Conv, Dense, Layer, MaxPool, Shape, layer_shapes, parse_layers
 from steep.simulators_benchmark.simulation import Recorded
 from steep.simulators_benchmark.torch_modules import modules
-from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork
+from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork, WeightedLayer
 
 ACTIVE = 0.17
 PIXELS_ON = 0.19
@@ -50,7 +50,7 @@ def random_network(
     for layer, shape in zip(parsed, shapes, strict=False):
         drawn = _drawn(rng, layer, shape)
         current = _last(ThresholdNetwork(shape, (drawn,)))(x)
-        if not isinstance(drawn, OrPoolLayer):
+        if isinstance(drawn, WeightedLayer):
             sums = current.detach().numpy() - 0.5
             by_unit = np.moveaxis(sums, 1, 0).reshape(sums.shape[1], -1)
             drawn = replace(drawn, threshold=np.floor(np.quantile(by_unit, 1 - ACTIVE, axis=1)) + 0.5)
@@ -60,19 +60,21 @@ def random_network(
     return network
 
 
-def _drawn(rng: np.random.Generator, layer: Conv | Dense | MaxPool, shape: tuple[int, ...]) -> ThresholdLayer:
+def _drawn(rng: np.random.Generator, layer: Layer, shape: Shape) -> ThresholdLayer:
     """Return a layer with random weights and thresholds of 0."""
+
+    def weight(size: Shape) -> np.ndarray:
+        return rng.integers(-LARGEST_WEIGHT, LARGEST_WEIGHT + 1, size, dtype=np.int32)
+
     match layer:
         case MaxPool(size):
             return OrPoolLayer(size)
         case Dense(count):
-            size: tuple[int, ...] = (count, units(shape))
-        case Conv(filters, kernel):
-            size = (filters, shape[0], *kernel)
-    weight = rng.integers(-LARGEST_WEIGHT, LARGEST_WEIGHT + 1, size, dtype=np.int32)
-    if isinstance(layer, Conv):
-        return ConvLayer(weight, np.zeros(len(weight)), layer.stride, layer.padding(shape))
-    return DenseLayer(weight, np.zeros(len(weight)))
+            return DenseLayer(weight(layer.weight_shape(shape)), np.zeros(count))
+        case Conv(filters):
+            return ConvLayer(weight(layer.weight_shape(shape)), np.zeros(filters), layer.stride, layer.padding(shape))
+        case _:
+            assert_never(layer)
 
 
 def _last(network: ThresholdNetwork) -> nn.Module:

@@ -8,20 +8,22 @@ frames that have nothing to do with each other; a network in this form has no ti
 
 from collections.abc import Callable
 from importlib.metadata import version as installed
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from steep.simulators_benchmark.simulation import Job, Recorded
-from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
+from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork, WeightedLayer
 
 PACKAGES = {"plain": "torch", "snntorch": "snntorch", "spikingjelly": "spikingjelly", "norse": "norse"}
 
 
 class Shift(nn.Module):
     """Adds a constant of its own to each unit."""
+
+    shift: Tensor
 
     def __init__(self, shift: Tensor) -> None:
         """Keep the constants, (units, ...)."""
@@ -42,22 +44,30 @@ def modules(network: ThresholdNetwork, dtype: torch.dtype = torch.float32) -> li
                 found.append(nn.MaxPool2d(size))
                 continue
             case DenseLayer(weight):
-                linear: nn.Module = nn.Linear(weight.shape[1], weight.shape[0], dtype=dtype)
-                module = nn.Sequential(nn.Flatten(), linear) if len(before) > 1 else linear
+                linear: nn.Linear | nn.Conv2d = nn.Linear(weight.shape[1], weight.shape[0], dtype=dtype)
+                module: nn.Module = nn.Sequential(nn.Flatten(), linear) if len(before) > 1 else linear
             case ConvLayer(weight, _, stride, ((above, below), (left, right))):
                 even = above == below and left == right
+                filters, channels, *kernel = weight.shape
                 linear = nn.Conv2d(
-                    *(weight.shape[1], weight.shape[0], weight.shape[2:], stride, (above, left) if even else 0),
+                    channels,
+                    filters,
+                    (kernel[0], kernel[1]),
+                    stride,
+                    padding=(above, left) if even else 0,
                     dtype=dtype,
                 )
                 module = linear if even else nn.Sequential(nn.ZeroPad2d((left, right, above, below)), linear)
+            case _:
+                assert_never(layer)
         with torch.no_grad():
             linear.weight.copy_(torch.from_numpy(layer.weight))
             bias = torch.from_numpy(0.5 - layer.threshold).to(dtype)
+            own = linear.get_parameter("bias")
             if bias.ndim == 1:
-                linear.bias.copy_(bias)
+                own.copy_(bias)
             else:  # positions of a filter differ
-                linear.bias.zero_()
+                own.zero_()
                 module = nn.Sequential(module, Shift(bias))
         found.append(module.eval())
     return found
@@ -82,7 +92,8 @@ def _spikingjelly() -> Callable[[Tensor], Tensor]:
 
     def fire(current: Tensor) -> Tensor:
         functional.reset_net(node)  # between frames, as its documentation tells
-        return node(current)
+        spikes: Tensor = node(current)
+        return spikes
 
     return fire
 
@@ -107,7 +118,7 @@ class TorchSimulation:
         """Build weights and neurons."""
         torch.set_num_threads(1)
         self.frames, self.granularity = torch.from_numpy(frames).to(torch.float32), batch
-        pools = [isinstance(layer, OrPoolLayer) for layer in network.layers]
+        pools = [not isinstance(layer, WeightedLayer) for layer in network.layers]
         self.stages = [
             (module, None if pool else NEURONS[neurons]()) for module, pool in zip(modules(network), pools, strict=True)
         ]

@@ -34,7 +34,7 @@ from steep.stpu.layout import Layout, from_threshold_network
 from steep.stpu.network import Stimulus, StpuNetwork, no_injection
 from steep.stpu.studies import stimulus_of
 from steep.stpu.textmodel import Output, TextModel, read_text
-from steep.threshold.network import EXACT_FLOAT32, OrPoolLayer, Synapses, ThresholdNetwork
+from steep.threshold.network import EXACT_FLOAT32, Synapses, ThresholdNetwork, WeightedLayer
 
 log = logging.getLogger("steep")
 # What stands in the columns of a table of answers. Neurons and steps have 16 bits, labels 8.
@@ -78,7 +78,7 @@ class AnswerTable:
         """Read what `save` wrote; SteepError, ``file:line: what is wrong``, for anything else."""
         rows = [line.split(",") for line in read_text(path).removeprefix("\ufeff").splitlines()]
 
-        def line(number: int, what: str, key: re.Pattern, value: re.Pattern) -> tuple[str, str]:
+        def line(number: int, what: str, key: re.Pattern[str], value: re.Pattern[str]) -> tuple[str, str]:
             row = rows[number] if number < len(rows) else []
             if len(row) != 3 or row[0] != what or not key.fullmatch(row[1]) or not value.fullmatch(row[2]):
                 raise SteepError(f"{path}:{number + 1}: a table of answers has {what!r} in this line; export it again")
@@ -200,7 +200,7 @@ def _showing_potentials(network: ThresholdNetwork) -> Layout:
     """Return a layout whose output neurons keep their potential, for a probe; a marker has to clear them."""
     *hidden, last = network.layers
     theta = _output(network)[1]
-    if not isinstance(last, OrPoolLayer):
+    if isinstance(last, WeightedLayer):
         # Above 0, so that the layout lifts nothing: the outputs' thresholds become what V begins with.
         last = replace(last, threshold=np.full(len(last.threshold), 0.5))
     layout = from_threshold_network(ThresholdNetwork(network.input_shape, (*hidden, last)), clock=True)
@@ -214,10 +214,12 @@ def _with_marker(network: StpuNetwork, cleared: np.ndarray) -> tuple[StpuNetwork
     """Return the network with one more input neuron, last, that lifts the neurons `cleared` over their thresholds one
     step after it spikes, wherever their membranes are; and its number."""
     marker = network.count
-    one = {name: np.append(getattr(network, name), 0.0) for name in ("initial", "threshold", "reset", "leak")}
     marked = replace(
         network,
-        **one,
+        initial=np.append(network.initial, 0.0),
+        threshold=np.append(network.threshold, 0.0),
+        reset=np.append(network.reset, 0.0),
+        leak=np.append(network.leak, 0.0),
         is_input=np.append(network.is_input, True),
         source=np.append(network.source, np.full(len(cleared), marker)),
         target=np.append(network.target, cleared),
@@ -272,7 +274,8 @@ def read_classes(table: AnswerTable, path: Path | str) -> np.ndarray:
             f"{path}: {scores[wrong].sum():g} output neurons spike for frame {wrong}, at step {table.steps[wrong]}; in"
             " a winner-take-all one does, so this is the file of another model"
         )
-    return scores.argmax(axis=1)
+    found: np.ndarray = scores.argmax(axis=1)
+    return found
 
 
 def _potentials(values: dict[int, float], table: AnswerTable, name: str, path: Path | str) -> np.ndarray:

@@ -14,11 +14,11 @@ multiplied by full scale instead of its inputs being divided by it. The output l
 therefore has one scale; its thresholds are rounded like its weights.
 """
 
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 
-from steep.architecture import BATCH_NORM_EPS, Conv, Dense, MaxPool, Pair, Shape, layer_shapes, parse_layers, units
+from steep.architecture import BATCH_NORM_EPS, Conv, Dense, Pair, Shape, Weighted, layer_shapes, parse_layers, units
 from steep.errors import SteepError
 from steep.sharpening.starts import padding_value
 from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork
@@ -32,9 +32,9 @@ def tensor_shapes(spec: dict[str, Any]) -> dict[str, Shape]:
     shapes = layer_shapes(tuple(spec["input_shape"]), architecture, spec["classes"])
     found: dict[str, Shape] = {}
     for number, (layer, before) in enumerate(zip(architecture, shapes, strict=False)):
-        if isinstance(layer, MaxPool):
+        if not isinstance(layer, Weighted):
             continue
-        weight = (layer.units, units(before)) if isinstance(layer, Dense) else (layer.filters, before[0], *layer.kernel)
+        weight = layer.weight_shape(before)
         found |= {f"blocks.{number}.linear.weight": weight, f"blocks.{number}.linear.bias": weight[:1]}
         if spec["batch_normalization"]:
             found |= {f"blocks.{number}.norm.{name}": weight[:1] for name in NORM}
@@ -100,7 +100,8 @@ def outside(weight: np.ndarray, sides: Shape, stride: Pair, padding: tuple[Pair,
     """
     around = np.pad(np.zeros(sides), padding, constant_values=1.0)
     windows = np.lib.stride_tricks.sliding_window_view(around, weight.shape[2:])[:: stride[0], :: stride[1]]
-    return np.einsum("hwij,fij->fhw", windows, weight.sum(axis=1))
+    sums: np.ndarray = np.einsum("hwij,fij->fhw", windows, weight.sum(axis=1))
+    return sums
 
 
 def border_thresholds(weight: np.ndarray, threshold: np.ndarray, layer: Conv, shape: Shape, value: float) -> np.ndarray:
@@ -148,7 +149,7 @@ def quantize(
 def bits_by_layer(spec: dict[str, Any], bits: int | list[int]) -> list[int]:
     """Return the weight bits of every layer that has weights, output layer last; SteepError when there are more or
     fewer."""
-    count = 1 + sum(layer["kind"] != "maxpool" for layer in spec["layers"])
+    count = 1 + sum(isinstance(layer, Weighted) for layer in parse_layers(spec["layers"]))
     if isinstance(bits, int):
         return [bits] * count
     if len(bits) != count:
@@ -172,7 +173,7 @@ def compile_network(tensors: dict[str, np.ndarray], spec: dict[str, Any], bits: 
     layers: list[ThresholdLayer] = []
     around = 0.0  # what stands around an image: frames have silence
     for number, (layer, before) in enumerate(zip(architecture, shapes, strict=False)):
-        if isinstance(layer, MaxPool):
+        if not isinstance(layer, Weighted):
             layers.append(OrPoolLayer(layer.size))
             continue
         weight, threshold = fold(tensors, f"blocks.{number}", spec["batch_normalization"])
@@ -181,10 +182,13 @@ def compile_network(tensors: dict[str, np.ndarray], spec: dict[str, Any], bits: 
             threshold = border_thresholds(weight, threshold, layer, before, around)
         around = padding_value(spec["activation"])
         integers = quantize(weight, threshold * top, next(remaining), per_unit=True, top=top)
-        if isinstance(layer, Dense):
-            layers.append(DenseLayer(*integers))
-        else:
-            layers.append(ConvLayer(*integers, layer.stride, layer.padding(before)))
+        match layer:
+            case Dense():
+                layers.append(DenseLayer(*integers))
+            case Conv():
+                layers.append(ConvLayer(*integers, layer.stride, layer.padding(before)))
+            case _:
+                assert_never(layer)
     output = tensors["output.weight"].astype(np.float64), -tensors["output.bias"].astype(np.float64)
     layers.append(DenseLayer(*quantize(*output, next(remaining), per_unit=False)))
     return ThresholdNetwork(tuple(spec["input_shape"]), tuple(layers), spec["full_scale"])

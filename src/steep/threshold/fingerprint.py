@@ -12,6 +12,7 @@ network's own order of units. A pooling counts as what it is: synapses of weight
 """
 
 import hashlib
+from typing import assert_never
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -86,11 +87,14 @@ def _sums_and_thresholds(layer: ThresholdLayer, shape: Shape, p: np.ndarray) -> 
         case DenseLayer(weight, threshold):
             return modulo(weight) @ p.ravel(), threshold
         case ConvLayer(weight, _, (down, right)):
-            windows = sliding_window_view(np.pad(p, ((0, 0), *layer.padding)), weight.shape[2:], axis=(1, 2))
-            sums = np.tensordot(modulo(weight), windows[:, ::down, ::right], axes=((1, 2, 3), (0, 3, 4)))
+            padded = np.pad(p, ((0, 0), *layer.padding))
+            windows = sliding_window_view(padded, (1, *weight.shape[2:]))[:, ::down, ::right, 0]
+            sums = np.tensordot(modulo(weight), windows, axes=((1, 2, 3), (0, 3, 4)))
             return sums, np.broadcast_to(layer.threshold_map, sums.shape)
         case OrPoolLayer((height, width)):
             channels, rows, columns = layer.output_shape(shape)
             cut = p[:, : rows * height, : columns * width].reshape(channels, rows, height, columns, width)
             sums = cut.sum(axis=(2, 4), dtype=np.uint64)
             return sums, np.full(sums.shape, 0.5)
+        case _:
+            assert_never(layer)

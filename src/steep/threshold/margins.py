@@ -6,7 +6,7 @@ sqrt(n / 12) in the mean square (for currents: by the sum of their values / 2, t
 rounding could have turned its spike around.
 """
 
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from steep.settings import torch_settings
 from steep.shapes import require_same_shape
 from steep.sharpening.activation import require_steps, sharpened_network
 from steep.simulators.torch_threshold import potential
-from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
+from steep.threshold.network import ConvLayer, DenseLayer, ThresholdNetwork, WeightedLayer
 
 BATCH = 250
 OFTEN = 0.1  # a unit is called near when it is in more than this part of the frames
@@ -66,22 +66,25 @@ def margin_rows(
     for number, layer in enumerate(network.layers[:-1]):
         values = [potential(layer, part) for part in x.split(BATCH)]
         fired = torch.cat([v > 0 for v in values])
-        pooled = isinstance(layer, OrPoolLayer)
-        if not pooled:
+        if isinstance(layer, WeightedLayer):
             off = [_rounding(layer, part) for part in x.split(BATCH)]
             near = torch.cat([v.abs() <= spread for v, (spread, _) in zip(values, off, strict=True)])
             decided = torch.cat([v.abs() > worst for v, (_, worst) in zip(values, off, strict=True)])
             often = fired.flatten(1).double().mean(0)
             rows.append(
                 {
-                    **{"layer": number + 1, "units": often.numel(), "frames": len(frames)},
-                    **{"near": 100 * float(near.double().mean()), "decided": 100 * float(decided.double().mean())},
+                    "layer": number + 1,
+                    "units": often.numel(),
+                    "frames": len(frames),
+                    "near": 100 * float(near.double().mean()),
+                    "decided": 100 * float(decided.double().mean()),
                     "flipped": np.nan,
                     "units_near": int((near.flatten(1).double().mean(0) > OFTEN).sum()),
-                    **{"units_silent": int((often == 0).sum()), "units_always": int((often == 1).sum())},
+                    "units_silent": int((often == 0).sum()),
+                    "units_always": int((often == 1).sum()),
                 }
             )
-        last_of_block = number + 1 == len(network.layers) - 1 or not isinstance(network.layers[number + 1], OrPoolLayer)
+        last_of_block = number + 1 == len(network.layers) - 1 or isinstance(network.layers[number + 1], WeightedLayer)
         if last_of_block and rows:
             wanted = real[len(rows) - 1]
             require_same_shape(fired, wanted, f"layer {number + 1}: spikes with integer and with real weights")
@@ -90,14 +93,18 @@ def margin_rows(
     return rows
 
 
-def _rounding(layer: DenseLayer | ConvLayer, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _rounding(layer: WeightedLayer, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the root mean square and the largest error of the sums of a layer from rounding its weights."""
 
     def total(inputs: torch.Tensor) -> torch.Tensor:
-        if isinstance(layer, DenseLayer):
-            return inputs.flatten(1).sum(1, keepdim=True)
-        (above, below), (left, right) = layer.padding
-        ones = torch.ones(1, *layer.weight.shape[1:], dtype=x.dtype)
-        return functional.conv2d(functional.pad(inputs, (left, right, above, below)), ones, stride=layer.stride)
+        match layer:
+            case DenseLayer():
+                return inputs.flatten(1).sum(1, keepdim=True)
+            case ConvLayer():
+                (above, below), (left, right) = layer.padding
+                ones = torch.ones(1, *layer.weight.shape[1:], dtype=x.dtype)
+                return functional.conv2d(functional.pad(inputs, (left, right, above, below)), ones, stride=layer.stride)
+            case _:
+                assert_never(layer)
 
     return (total(x**2) / 12).sqrt(), total(x) / 2

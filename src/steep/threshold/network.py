@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, assert_never
 
 import numpy as np
 
@@ -129,7 +130,7 @@ class OrPoolLayer:
     """Maximum pooling of spikes: a unit fires when any of its window of `size` (height, width) fires (weights 1,
     theta 1/2)."""
 
-    size: tuple[int, int]
+    size: Pair
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (channels, height // size, width // size)."""
@@ -154,15 +155,18 @@ class OrPoolLayer:
         return Synapses(inputs.ravel(), target, np.ones(inputs.size, np.int64))
 
 
-ThresholdLayer = DenseLayer | ConvLayer | OrPoolLayer
-KINDS = {"dense": DenseLayer, "conv": ConvLayer, "orpool": OrPoolLayer}
+WeightedLayer = DenseLayer | ConvLayer
+ThresholdLayer = WeightedLayer | OrPoolLayer
+KINDS: dict[str, type[ThresholdLayer]] = {"dense": DenseLayer, "conv": ConvLayer, "orpool": OrPoolLayer}
 
 
 def join(parts: list[Synapses]) -> Synapses:
     """Put several sets of connections into one."""
-    empty = Synapses(*(np.zeros(0, np.int64),) * 3)
+    nothing = np.zeros(0, np.int64)
     return Synapses(
-        *(np.concatenate([getattr(part, name) for part in [empty, *parts]]) for name in ("source", "target", "weight"))
+        np.concatenate([nothing, *(part.source for part in parts)]),
+        np.concatenate([nothing, *(part.target for part in parts)]),
+        np.concatenate([nothing, *(part.weight for part in parts)]),
     )
 
 
@@ -173,15 +177,19 @@ def _geometry(layer: ThresholdLayer) -> dict[str, object]:
             return {"size": list(size)}
         case ConvLayer():
             return {"stride": list(layer.stride), "padding": [list(pair) for pair in layer.padding]}
-    return {}
+        case DenseLayer():
+            return {}
+        case _:
+            assert_never(layer)
 
 
-def _layer(spec: dict, arrays: dict[str, np.ndarray], number: int) -> ThresholdLayer:
-    """Return the layer that `_geometry` and the arrays describe."""
-    if spec["kind"] == "orpool":
+def _layer(spec: dict[str, Any], arrays: dict[str, np.ndarray], number: int) -> ThresholdLayer:
+    """Return the layer that `_geometry` and the arrays describe; KeyError where there is none of its kind."""
+    kind = KINDS[spec["kind"]]
+    if kind is OrPoolLayer:
         return OrPoolLayer(tuple(spec["size"]))
     stored = arrays[f"weight{number}"], arrays[f"threshold{number}"]
-    if spec["kind"] == "conv":
+    if kind is ConvLayer:
         (above, below), (left, right) = spec["padding"]
         return ConvLayer(*stored, tuple(spec["stride"]), ((above, below), (left, right)))
     return DenseLayer(*stored)
@@ -217,11 +225,13 @@ class ThresholdNetwork:
             if size < 1:
                 raise SteepError(f"layer {number} (0 is the input) has no units; it needs at least one")
         for number, layer in enumerate(self.layers, 1):
-            axes = {DenseLayer: 2, ConvLayer: 4}.get(type(layer))
-            if axes and layer.weight.ndim != axes:
+            if not isinstance(layer, WeightedLayer):
+                continue
+            axes = 4 if isinstance(layer, ConvLayer) else 2
+            if layer.weight.ndim != axes:
                 raise SteepError(f"layer {number}: weights have {layer.weight.ndim} axes, not {axes}")
         for number, (layer, shape) in enumerate(zip(self.layers, self.shapes[1:], strict=True), 1):
-            if isinstance(layer, OrPoolLayer):
+            if not isinstance(layer, WeightedLayer):
                 continue
             shapes = [layer.weight.shape[:1], *([shape] if isinstance(layer, ConvLayer) else [])]
             if layer.weight.dtype != np.int32 or layer.threshold.shape not in shapes:
@@ -252,7 +262,7 @@ class ThresholdNetwork:
             [1, *(layer.size[0] * layer.size[1] for layer in self.layers if isinstance(layer, OrPoolLayer))]
         )
         for number, layer in enumerate(self.layers):
-            if not isinstance(layer, OrPoolLayer) and layer.weight.size:
+            if isinstance(layer, WeightedLayer) and layer.weight.size:
                 reach = np.abs(layer.weight.reshape(len(layer.weight), -1).astype(np.float64)).sum(1)
                 reach = reach * (self.input_top if number == 0 else 1)
                 height = np.abs(layer.threshold.reshape(len(reach), -1)).max(1)
@@ -281,7 +291,7 @@ class ThresholdNetwork:
         }
         arrays = {"description": np.frombuffer(json.dumps(description, sort_keys=True).encode(), np.uint8)}
         for number, layer in enumerate(self.layers, 1):
-            if not isinstance(layer, OrPoolLayer):
+            if isinstance(layer, WeightedLayer):
                 arrays |= {f"weight{number}": layer.weight, f"threshold{number}": layer.threshold}
         write_npz(path, arrays)
 

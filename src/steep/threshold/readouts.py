@@ -69,7 +69,8 @@ def winners(spikes: Spikes) -> np.ndarray:
         raise SteepError(
             f"winner-take-all: {count[frame]} units fired in frame {frame}; this is a bug, please report it"
         )
-    return fired.argmax(axis=1)
+    classes: np.ndarray = fired.argmax(axis=1)
+    return classes
 
 
 def key_of(tensors: dict[str, np.ndarray]) -> np.ndarray:
@@ -77,7 +78,8 @@ def key_of(tensors: dict[str, np.ndarray]) -> np.ndarray:
     tensors are of anything else."""
     if tensors.get("output.weight", np.zeros(0)).ndim != 2:
         raise SteepError("these are not the tensors of a trained population code; give population.safetensors")
-    return tensors["output.weight"] > 0
+    key: np.ndarray = tensors["output.weight"] > 0
+    return key
 
 
 def decode(spikes: Spikes, key: np.ndarray) -> np.ndarray:
@@ -88,4 +90,5 @@ def decode(spikes: Spikes, key: np.ndarray) -> np.ndarray:
     fired = spikes.layers[-1]
     if fired.shape[1] != key.shape[1]:
         raise SteepError(f"a population code of {key.shape[1]} units, spikes of {fired.shape[1]}; give its own spikes")
-    return (fired.astype(np.int64) @ key.astype(np.int64).T).argmax(axis=1)
+    classes: np.ndarray = (fired.astype(np.int64) @ key.astype(np.int64).T).argmax(axis=1)
+    return classes

@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from typing import assert_never
 
 import numpy as np
 
@@ -103,6 +104,8 @@ def _write(folder: Path, network: ThresholdNetwork, frames: np.ndarray, kept: li
                 weights.append(weight.reshape(len(weight), -1))
             case OrPoolLayer():
                 pass
+            case _:
+                assert_never(layer)
     thresholds = [
         _to_rows(layer.unit_thresholds(before)[None], after)[0]
         for layer, before, after in zip(network.layers, network.shapes, network.shapes[1:], strict=False)

@@ -19,7 +19,7 @@ from steep.simulators.brian2_settings import brian2_settings
 HERE = Path(__file__).parent
 
 
-class PickingCodeObject(CPPStandaloneCodeObject):
+class PickingCodeObject(CPPStandaloneCodeObject):  # type: ignore[misc]  # Brian2 ships no types
     """Brian2's standalone code with `templates/threshold.cpp`, which finds the neurons that fire without branches."""
 
     templater = CPPStandaloneCodeObject.templater.derive("steep.simulators.brian2_fast")

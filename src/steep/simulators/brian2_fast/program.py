@@ -16,6 +16,7 @@ import time
 from importlib.metadata import version
 from itertools import accumulate
 from pathlib import Path
+from typing import assert_never
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from steep.architecture import Shape, units
 from steep.errors import SteepError
 from steep.simulators.brian2_fast.cache import built, cache_folder, keep_log, one_builder, put
 from steep.simulators.brian2_fast.tools import build_environment, compiler, machine, missing_tools, workshop_folder
-from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork
+from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork, WeightedLayer
 
 log = logging.getLogger("steep")
 HERE = Path(__file__).parent
@@ -76,7 +77,7 @@ def source_of(network: ThresholdNetwork) -> str:
     orders = [(shape[0], units(shape[1:])) for shape in network.shapes]
     tops = [network.input_top, *[1] * (len(layers) - 1)]
     weighted = [(number, np.size(layer.weight)) for number, layer in zip(numbers, network.layers, strict=True)
-                if not isinstance(layer, OrPoolLayer)]  # fmt: skip
+                if isinstance(layer, WeightedLayer)]  # fmt: skip
     offsets = dict(zip((number for number, _ in weighted), accumulate((size for _, size in weighted), initial=0),
                        strict=False))  # fmt: skip
     return SOURCE.format(
@@ -125,6 +126,8 @@ def _layer_type(layer: ThresholdLayer, before: Shape, after: Shape) -> str:
             (above, _), (left, _) = layer.padding
             numbers = (*before, filters, height, width, *layer.stride, above, left, *after[1:])
             return f"Conv<{', '.join(map(str, numbers))}>"
+        case _:
+            assert_never(layer)
 
 
 SOURCE = """\
