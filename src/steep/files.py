@@ -40,8 +40,17 @@ def remove(path: Path) -> None:
 
 # What NumPy and zipfile raise about bytes that are damaged: an unknown compression, an "encrypted" member, ...
 DAMAGE = (
-    *(ValueError, KeyError, AttributeError, RuntimeError, NotImplementedError, TypeError, OverflowError, SyntaxError),
-    *(EOFError, zipfile.BadZipFile, zlib.error),
+    ValueError,
+    KeyError,
+    AttributeError,
+    RuntimeError,
+    NotImplementedError,
+    TypeError,
+    OverflowError,
+    SyntaxError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
 )
 
 
@@ -88,7 +97,7 @@ def write_text(path: Path | str, text: str) -> None:
 def write_npz(path: Path | str, arrays: Mapping[str, np.ndarray], compressed: bool = True) -> None:
     """Write arrays as an NPZ; equal arrays give equal bytes (NumPy stamps its members with a fixed date)."""
     buffer = io.BytesIO()
-    (np.savez_compressed if compressed else np.savez)(buffer, **arrays)
+    (np.savez_compressed if compressed else np.savez)(buffer, allow_pickle=False, **arrays)
     with atomic(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
 
@@ -124,12 +133,13 @@ def reading(path: Path | str, otherwise: str, damage: tuple[type[Exception], ...
         when the system refuses to give the file, or its bytes are damaged.
 
     """
+    expected: tuple[type[Exception], ...] = (OSError, *damage)
     try:
         with open(path, "rb") as file:
             yield file
     except MemoryError:
         raise
-    except (OSError, *damage) as error:
+    except expected as error:
         refusal = _refusal(error)
         raise (cannot_be_read(path, refusal) if refusal else SteepError(f"{path}: {otherwise}")) from refusal or error
 

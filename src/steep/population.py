@@ -18,7 +18,7 @@ from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import DeepNetwork, as_tensor
 from steep.recipes import PopulationRecipe
-from steep.resume import Checkpoint, training_key
+from steep.resume import checkpoint_at, training_key
 from steep.settings import torch_settings
 from steep.sharpening.activation import CALIBRATION_FRAMES, begin_sharpening, set_sharpness
 from steep.sharpening.schedules import Moment, sharpness_at
@@ -76,12 +76,12 @@ def start_from_output(network: DeepNetwork, output: np.ndarray, key: np.ndarray,
     train : spikes of the last hidden layer.
 
     """
-    layer, x = network.blocks[0], as_tensor(train.first(ESTIMATION_FRAMES))
+    layer, x = network.hidden[0], as_tensor(train.first(ESTIMATION_FRAMES))
     used = key.any(axis=0)
     part = torch.from_numpy(key[:, used].T / key[:, used].sum(axis=0)[:, None])
     weight = (part @ torch.from_numpy(output - output.mean(axis=0))).float()
     own = size_of(weight).clamp_min(torch.finfo().tiny)
-    layer.linear.weight[used] = weight / own * size_of(layer.linear.weight.flatten())
+    layer.linear.weight[torch.from_numpy(used)] = weight / own * size_of(layer.linear.weight.flatten())
     estimate_statistics(network, x)
     network.eval()
 
@@ -94,7 +94,7 @@ def start_from_output(network: DeepNetwork, output: np.ndarray, key: np.ndarray,
     fires = np.minimum(share * odds / (share * odds + 1 - share), 1.0)  # rounding may bring a share of 1 above it
     received = layer.pre_activation(x).numpy()
     thresholds = [np.quantile(values, 1 - chance) for values, chance in zip(received.T, fires, strict=True)]
-    layer.norm.bias.copy_(torch.from_numpy(np.where(used, -np.array(thresholds), 0.0)))
+    layer.get_parameter("norm.bias").copy_(torch.from_numpy(np.where(used, -np.array(thresholds), 0.0)))
 
 
 @torch_settings()
@@ -105,7 +105,7 @@ def train_population(
     seed: int,
     checkpoint: Path | None = None,
     output: np.ndarray | None = None,
-) -> tuple[DeepNetwork, list[dict]]:
+) -> tuple[DeepNetwork, list[dict[str, float]]]:
     """Train the layer, its units sharpening as the recipe's schedule says.
 
     Parameters
@@ -158,6 +158,6 @@ def train_population(
         shuffle,
         before_batch=lambda progress: set_sharpness(network, sharpness(progress)),
         after_epoch=after_epoch,
-        checkpoint=checkpoint and Checkpoint(checkpoint, identity, (history,)),
+        checkpoint=checkpoint_at(checkpoint, identity, (history,)),
     )
     return network, history.rows

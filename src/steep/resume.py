@@ -98,8 +98,9 @@ class Checkpoint:
         except SteepError as error:
             cause = error.__cause__
             if not isinstance(cause, FileNotFoundError):
-                refused = isinstance(cause, OSError) and cause.errno is not None
-                what = f"cannot be read ({cause.strerror})" if refused else "not a whole checkpoint"
+                what = "not a whole checkpoint"
+                if isinstance(cause, OSError) and cause.errno is not None:
+                    what = f"cannot be read ({cause.strerror})"
                 log.warning("%s: %s, ignored; training starts afresh", self.path, what)
             return 0
         try:
@@ -142,6 +143,11 @@ class Checkpoint:
         epoch = int(state["epoch"])
         log.info("goes on after epoch %d, from %s", epoch, self.path)
         return epoch
+
+
+def checkpoint_at(path: Path | None, key: str, kept: Sequence[Kept]) -> Checkpoint | None:
+    """Return the checkpoint of a training in this file, None where it has no file."""
+    return None if path is None else Checkpoint(path, key, kept)
 
 
 def finish(path: Path | None) -> None:

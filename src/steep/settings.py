@@ -2,8 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
+
+# A module with an attribute that its types do not know, `fill_uninitialized_memory`.
+DETERMINISTIC: Any = torch.utils.deterministic
 
 
 @contextmanager
@@ -12,12 +16,12 @@ def torch_settings(threads: int = 1) -> Iterator[None]:
     threads, its choice of kernels and its random numbers. Serves as a decorator too."""
     before, state = torch.get_num_threads(), torch.get_rng_state()
     fixed, warns = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    fills = torch.utils.deterministic.fill_uninitialized_memory
+    fills = DETERMINISTIC.fill_uninitialized_memory
     torch.set_num_threads(threads)
     try:
         yield
     finally:
         torch.set_num_threads(before)
         torch.use_deterministic_algorithms(fixed, warn_only=warns)
-        torch.utils.deterministic.fill_uninitialized_memory = fills
+        DETERMINISTIC.fill_uninitialized_memory = fills
         torch.set_rng_state(state)

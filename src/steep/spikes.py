@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
@@ -28,6 +29,12 @@ class PackedLayers(Sequence[np.ndarray]):
     def __len__(self) -> int:
         """Return the number of layers, kept or not."""
         return len(self.packed)
+
+    @overload
+    def __getitem__(self, index: int) -> np.ndarray: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "PackedLayers": ...
 
     def __getitem__(self, index: int | slice) -> "np.ndarray | PackedLayers":
         """Return the spikes of a layer, bool (frames, units); SteepError when they were not kept."""
@@ -66,7 +73,8 @@ class Spikes:
 
     def classes(self) -> np.ndarray:
         """Readout ``potential``: the class of the largest potential, of equals the lowest; int64 (frames,)."""
-        return self.potential.argmax(axis=1)
+        largest: np.ndarray = self.potential.argmax(axis=1)
+        return largest
 
     def packed(self) -> PackedLayers:
         """Return the layers with eight units to the byte."""
@@ -95,7 +103,7 @@ class Spikes:
     def save(self, path: Path | str) -> None:
         """Write an NPZ, eight units to the byte."""
         layers = self.packed()
-        arrays = {f"layer{number}": layers.packed[number - 1] for number in layers.kept}
+        arrays = {f"layer{number}": layer for number, layer in enumerate(layers.packed, 1) if layer is not None}
         fingerprint = np.array(self.fingerprint, np.str_)
         write_npz(
             path,
@@ -109,9 +117,10 @@ class Spikes:
         try:
             units = [int(count) for count in arrays["units"]]
             layers = PackedLayers([arrays.get(f"layer{number}") for number in range(1, len(units) + 1)], units)
-            for number in layers.kept:
-                _check_packed(layers.packed[number - 1], units[number - 1], len(arrays["potential"]))
-            fingerprint = tuple(str(layer) for layer in arrays["fingerprint"])
+            for layer, count in zip(layers.packed, units, strict=True):
+                if layer is not None:
+                    _check_packed(layer, count, len(arrays["potential"]))
+            fingerprint = tuple(str(digest) for digest in arrays["fingerprint"])
             if len(fingerprint) not in (0, len(units)):
                 raise ValueError(f"{len(fingerprint)} fingerprints of {len(units)} layers")
         except (TypeError, ValueError, OverflowError) as error:

@@ -15,8 +15,16 @@ from steep.errors import SteepError
 # Names of variables, or their beginnings. The number of threads is set by each job itself. OPENBLAS_CORETYPE stays: it
 # is set where OpenBLAS would crash on a processor, or compute wrong sums.
 FOREIGN = (
-    *("ATEN_", "DNNL_", "MKL_", "ONEDNN_", "PYTORCH_", "TORCH"),
-    *("MATPLOTLIBRC", "MPLBACKEND", "PYTHONWARNINGS", "SOURCE_DATE_EPOCH"),
+    "ATEN_",
+    "DNNL_",
+    "MKL_",
+    "ONEDNN_",
+    "PYTORCH_",
+    "TORCH",
+    "MATPLOTLIBRC",
+    "MPLBACKEND",
+    "PYTHONWARNINGS",
+    "SOURCE_DATE_EPOCH",
 )
 
 

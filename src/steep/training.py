@@ -19,8 +19,8 @@ from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import DeepNetwork, as_tensor, logits, scaled
 from steep.recipes import Augmentation, Optimizer, TrainingRecipe
-from steep.resume import Checkpoint, training_key
-from steep.settings import torch_settings
+from steep.resume import Checkpoint, checkpoint_at, training_key
+from steep.settings import DETERMINISTIC, torch_settings
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def prepare_torch(seed: int, stage: int) -> torch.Generator:
     keep_memory()
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # every kernel used writes all it returns
+    DETERMINISTIC.fill_uninitialized_memory = False  # every kernel used writes all it returns
     state, shuffle = (int(n) for n in np.random.SeedSequence([seed, stage]).generate_state(2))
     torch.manual_seed(state)
     return torch.Generator().manual_seed(shuffle)
@@ -121,6 +121,10 @@ def learning_rate(progress: float, warmup: float) -> float:
     return (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup))) / 2
 
 
+# What training minimises, of frames, their scores and labels.
+Objective = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
 def classification(x: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
     """Return the mean cross-entropy (nats) of `scores` (frames, classes) and `labels`, whatever the frames `x`."""
     return functional.cross_entropy(scores, labels)
@@ -134,7 +138,7 @@ def fit(
     before_batch: Callable[[float], None],
     after_epoch: Callable[[int, float], None],
     checkpoint: Checkpoint | None = None,
-    objective: Callable[[Tensor, Tensor, Tensor], Tensor] = classification,
+    objective: Objective = classification,
 ) -> None:
     """Minimise the objective on `frames`, with a learning rate that changes (see `learning_rate`).
 
@@ -249,7 +253,7 @@ def train_original(
     validation: Frames,
     seed: int,
     checkpoint: Path | None = None,
-) -> tuple[DeepNetwork, list[dict]]:
+) -> tuple[DeepNetwork, list[dict[str, float]]]:
     """Train a network with its ordinary activation.
 
     Parameters
@@ -269,7 +273,7 @@ def train_original(
     network = DeepNetwork(spec, recipe.dropout, recipe.input_dropout)
     history = History(network, validation, recipe.epochs)
     key = training_key("steep.training", seed, recipe.written(), (train, validation), spec)
-    fit_plainly(network, train, recipe, shuffle, history, checkpoint and Checkpoint(checkpoint, key, (history,)))
+    fit_plainly(network, train, recipe, shuffle, history, checkpoint_at(checkpoint, key, (history,)))
     return network, history.rows
 
 
@@ -309,7 +313,7 @@ def continue_original(
     validation: Frames,
     seed: int,
     checkpoint: Path | None = None,
-) -> tuple[DeepNetwork, list[dict]]:
+) -> tuple[DeepNetwork, list[dict[str, float]]]:
     """Train an original network on with the recipe of sharpening, but without sharpening it.
 
     The control: sharpening adds epochs; the fair comparison for a sharpened network is an ordinary one that had them.
@@ -324,5 +328,5 @@ def continue_original(
     network = restore(tensors, spec, recipe)
     history = History(network, validation, recipe.epochs)
     key = training_key("steep.training", seed, recipe.written(), (train, validation), spec, tensors)
-    fit_plainly(network, train, recipe, shuffle, history, checkpoint and Checkpoint(checkpoint, key, (history,)))
+    fit_plainly(network, train, recipe, shuffle, history, checkpoint_at(checkpoint, key, (history,)))
     return network, history.rows

@@ -164,8 +164,8 @@ def train_population(
     from steep.checkpoint import save_network
     from steep.files import write_text
     from steep.frames import Frames
-    from steep.recipes import PopulationRecipe
     from steep.population import train_population as train_code
+    from steep.recipes import PopulationRecipe
     from steep.resume import finish
     from steep.simulators.torch_threshold import last_hidden_frames
     from steep.threshold.network import ThresholdNetwork

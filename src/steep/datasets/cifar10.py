@@ -34,7 +34,15 @@ def read_archive(path: Path) -> dict[str, bytes]:
                 raise SteepError(f"{path}: lacks {name}; copy it anew")
             if members[name].size > LONGEST:
                 raise SteepError(f"{path}: {name} has more than {LONGEST} bytes; copy it anew")
-        return {name: archive.extractfile(members[name]).read() for name in (*TRAIN, *TEST)}
+        return {name: _content(archive, members[name]) for name in (*TRAIN, *TEST)}
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    """Return the bytes of a file in the archive; ValueError for anything that has none."""
+    file = archive.extractfile(member)
+    if file is None:
+        raise ValueError(f"{member.name} is no file")
+    return file.read()
 
 
 def parse(path: Path, data: bytes) -> Frames:

@@ -65,15 +65,15 @@ def _root(error: BaseException) -> BaseException:
 
 def explain(error: Exception) -> NotDownloadedError:
     """Return what an error of the transfer means and what to do; by what happened, for one type stands for many."""
-    from requests import exceptions
+    from requests import Response, exceptions
 
     root = _root(error)
     # A certificate that is not trusted says why in a field of its own.
     words = getattr(root, "verify_message", None) or getattr(root, "strerror", None) or str(root) or type(root).__name__
     match error:
-        case exceptions.HTTPError():
-            code = error.response.status_code
-            return NotDownloadedError(f"HTTP {code} {error.response.reason}", code < 500 and code not in (408, 429))
+        case exceptions.HTTPError(response=Response() as answer):
+            code = answer.status_code
+            return NotDownloadedError(f"HTTP {code} {answer.reason}", code < 500 and code not in (408, 429))
         case exceptions.ProxyError() | exceptions.InvalidProxyURL():
             return NotDownloadedError(f"the proxy cannot be used ({words}); look at HTTPS_PROXY and HTTP_PROXY")
         case exceptions.InvalidSchema() if "SOCKS" in str(error):

@@ -30,7 +30,8 @@ CLASSES = ("soil", "tree", "water")  # in the order of the file's abundances
 def held_out_blocks() -> np.ndarray:
     """Return which blocks are test blocks, bool (5, 5): one in each row and column, none beside another."""
     row, column = np.indices((SIDE // BLOCK,) * 2)
-    return (2 * row + column) % (SIDE // BLOCK) == 0
+    held_out: np.ndarray = (2 * row + column) % (SIDE // BLOCK) == 0
+    return held_out
 
 
 def read_scene(path: Path) -> tuple[np.ndarray, np.ndarray]:

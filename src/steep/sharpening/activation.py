@@ -33,7 +33,7 @@ import torch
 from torch import Tensor, nn
 
 from steep.errors import SteepError
-from steep.networks import DeepNetwork, HiddenLayer
+from steep.networks import DeepNetwork, HiddenLayer, Norm
 from steep.recipes import CEILING_QUANTILE, StepShape
 from steep.sharpening.starts import STARTS, UNBOUNDED, padding_value
 
@@ -94,6 +94,10 @@ class SharpenedActivation(nn.Module):
 
     """
 
+    sharpness: Tensor
+    centre: Tensor
+    slope: Tensor
+
     def __init__(
         self, centre: float = 0.0, slope: float = 1.0, widest: float = math.inf, shape: StepShape = "sigmoid"
     ) -> None:
@@ -109,7 +113,10 @@ class SharpenedActivation(nn.Module):
         """Apply the activation at its present sharpness, elementwise."""
         start, sharpness = float(self.slope), float(self.sharpness)
         slope = math.inf if sharpness >= 1 else start / (1 - sharpness)
-        return _Sharpened.apply(x, self.shape, float(self.centre), slope, self.widest * start)
+        activations: Tensor = _Sharpened.apply(  # type: ignore[no-untyped-call]  # PyTorch's apply has no types
+            x, self.shape, float(self.centre), slope, self.widest * start
+        )
+        return activations
 
 
 def ceiling(activations: Tensor, quantile: float = CEILING_QUANTILE) -> float:
@@ -118,16 +125,16 @@ def ceiling(activations: Tensor, quantile: float = CEILING_QUANTILE) -> float:
     return float(np.quantile(positive, quantile)) if len(positive) else 1.0
 
 
-def absorb(linear: nn.Linear | nn.Conv2d, norm: nn.Module | None, scale: float, offset: float) -> None:
+def absorb(linear: nn.Linear | nn.Conv2d, norm: Norm | None, scale: float, offset: float) -> None:
     """Change a layer so that it does to ``(x - offset) / scale`` what it did to x.
 
     Normalisation acts on a sum of weights and inputs that has moved; its running mean moves along.
     """
     moved = offset * linear.weight.sum(tuple(range(1, linear.weight.ndim)))
     if norm is not None:
-        norm.running_mean -= moved
+        norm.get_buffer("running_mean").sub_(moved)
     else:
-        linear.bias += moved
+        linear.get_parameter("bias").add_(moved)
     linear.weight *= scale
 
 
@@ -178,16 +185,23 @@ def pad_with_silence(network: DeepNetwork) -> None:
         block.pad_with(padding_value(network.spec["activation"]))
 
 
+def sharpened(layer: HiddenLayer) -> SharpenedActivation:
+    """Return the activation of a layer; SteepError where it is the original one."""
+    if not isinstance(layer.activation, SharpenedActivation):
+        raise SteepError("the network has its original activations; sharpen it first")
+    return layer.activation
+
+
 def set_sharpness(network: DeepNetwork, sharpness: tuple[float, ...]) -> None:
     """Set the sharpness of each hidden layer, first layer first."""
     for layer, value in zip(network.hidden, sharpness, strict=True):
-        layer.activation.sharpness.fill_(value)
+        sharpened(layer).sharpness.fill_(value)
 
 
 def require_steps(network: DeepNetwork) -> None:
     """Raise SteepError unless every hidden unit of the network is a step."""
     for number, layer in enumerate(network.hidden, 1):
-        sharpness = float(layer.activation.sharpness)
+        sharpness = float(sharpened(layer).sharpness)
         if sharpness < 1:
             raise SteepError(f"hidden layer {number} has sharpness {sharpness:g}, not 1; sharpen it to the end")
 

@@ -1,7 +1,7 @@
 """Training from an original network on, while its activations become steps."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,11 @@ from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import DeepNetwork, as_tensor
 from steep.recipes import SharpeningRecipe
-from steep.resume import Checkpoint, training_key
+from steep.resume import checkpoint_at, training_key
 from steep.settings import torch_settings
-from steep.sharpening.activation import CALIBRATION_FRAMES, begin_sharpening, set_sharpness
+from steep.sharpening.activation import CALIBRATION_FRAMES, begin_sharpening, set_sharpness, sharpened
 from steep.sharpening.schedules import Moment, sharpness_at
-from steep.training import AFTERWARDS, History, classification, fit, prepare_torch, restore
+from steep.training import AFTERWARDS, History, Objective, classification, fit, prepare_torch, restore
 
 RECORDED_FRAMES = 500
 # Histogram edges: bins around 0 and 1, where sharpened activations end, and on to 1.5 for an unbounded original.
@@ -51,7 +51,7 @@ class Recorder:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return what was recorded, as arrays for an NPZ (see `sharpen`)."""
-        layers = [layer.activation for layer in self.network.hidden]
+        layers = [sharpened(layer) for layer in self.network.hidden]
         return {
             "histogram": np.array(self.histograms, np.int64),
             "edges": EDGES,
@@ -62,7 +62,7 @@ class Recorder:
         }
 
 
-def distillation(teacher: DeepNetwork, weight: float, temperature: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+def distillation(teacher: DeepNetwork, weight: float, temperature: float) -> Objective:
     """Return an objective for `fit`: besides the labels, what another network makes of the same frames.
 
     With t the teacher's scores, s those of the network that learns, and T the temperature (Hinton, Vinyals, Dean,
@@ -97,7 +97,7 @@ def sharpen(
     seed: int,
     checkpoint: Path | None = None,
     teacher: dict[str, np.ndarray] | None = None,
-) -> tuple[DeepNetwork, list[dict], dict[str, np.ndarray]]:
+) -> tuple[DeepNetwork, list[dict[str, float]], dict[str, np.ndarray]]:
     """Train on from an original network until its units are steps, and beyond.
 
     Parameters
@@ -154,7 +154,7 @@ def sharpen(
         recorder.record(network.activations(recorder.x), reached)
         history.note(epoch, loss, float(np.mean(reached)))
 
-    objective = classification
+    objective: Objective = classification
     learnt_from = tensors
     if told is not None and teacher is not None:
         objective = distillation(restore(teacher, spec, recipe).eval(), told.weight, told.temperature)
@@ -167,7 +167,7 @@ def sharpen(
         shuffle,
         before_batch=lambda progress: set_sharpness(network, sharpness(progress)),
         after_epoch=after_epoch,
-        checkpoint=checkpoint and Checkpoint(checkpoint, key, (history, recorder)),
+        checkpoint=checkpoint_at(checkpoint, key, (history, recorder)),
         objective=objective,
     )
     return network, history.rows, recorder.arrays()

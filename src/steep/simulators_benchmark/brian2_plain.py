@@ -60,6 +60,9 @@ def build(network: ThresholdNetwork, source: SpikeGeneratorGroup) -> tuple[Netwo
 class _Plain:
     """What both ways have in common: the network, and reading what its monitors hold."""
 
+    monitors: list[SpikeMonitor]
+    potentials: StateMonitor
+
     def __init__(self, network: ThresholdNetwork, frames: np.ndarray) -> None:
         if network.input_top > 1:
             raise SteepError("plain Brian2 is measured on spikes, not on currents")

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,14 +39,37 @@ PROCESSES = (1, 2)
 STREAMED = (10_000, 100_000, 1_000_000)
 FAST = "Steep, Brian2 fast"
 CHOSEN = (
-    *("Brian2 cython", "Brian2 C++ standalone", "Steep, Brian2 reference", FAST),
-    *("PyTorch threshold network, best batch", "snnTorch, best batch", "BindsNET, best batch", "Nengo", "NEST"),
+    "Brian2 cython",
+    "Brian2 C++ standalone",
+    "Steep, Brian2 reference",
+    FAST,
+    "PyTorch threshold network, best batch",
+    "snnTorch, best batch",
+    "BindsNET, best batch",
+    "Nengo",
+    "NEST",
 )
 BATCH = 500  # where the best one would have to be searched for at every size
 COLUMNS = [
-    *("curve", "size", "implementation", "measured", "neurons", "synapses", "frames", "processes", "batch"),
-    *("cpu_s", "wall_s", "frames_per_cpu_s", "frames_per_wall_s", "memory_MiB", "differing", "load"),
+    "curve",
+    "size",
+    "implementation",
+    "measured",
+    "neurons",
+    "synapses",
+    "frames",
+    "processes",
+    "batch",
+    "cpu_s",
+    "wall_s",
+    "frames_per_cpu_s",
+    "frames_per_wall_s",
+    "memory_MiB",
+    "differing",
+    "load",
 ]
+
+Measured = Callable[[Bench, Task, Implementation], dict[str, Any]]
 
 
 def chosen_implementations() -> list[Implementation]:
@@ -136,11 +160,11 @@ def measure_curves(
     """
     rows: list[dict[str, Any]] = []
 
-    def settings() -> Iterator[tuple[dict[str, Any], Task, ThresholdNetwork, Callable[..., dict[str, Any]]]]:
+    def settings() -> Iterator[tuple[dict[str, Any], Task, ThresholdNetwork, Measured]]:
         task = Task("network", network, frames, bench.scratch)
         for size in sizes[0]:
             if size <= len(frames):
-                yield {"curve": "frames", "size": size}, task, network, lambda *job, n=size: whole_job(*job, n)
+                yield {"curve": "frames", "size": size}, task, network, partial(whole_job, frames=size)
         for size in sizes[1]:
             layers = [{"kind": "dense", "units": size}] * 2
             wide = random_network(layers, network.input_shape, network.sizes[-1], frames)
@@ -148,9 +172,9 @@ def measure_curves(
             yield {"curve": "width", "size": size}, wide_task, wide, per_frame
         for size in sizes[2]:
             label = {"curve": "processes", "size": size, "processes": size}
-            yield label, task, network, lambda *job, n=size: side_by_side(*job, n)
+            yield label, task, network, partial(side_by_side, processes=size)
         for size in sizes[3]:
-            yield {"curve": "stream", "size": size}, task, network, lambda *job, n=size: streamed(*job, n)
+            yield {"curve": "stream", "size": size}, task, network, partial(streamed, frames=size)
 
     for label, task, built, measured in settings():
         synapses = sum(len(connections.weight) for connections, _ in built.connections())

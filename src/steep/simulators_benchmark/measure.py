@@ -14,12 +14,12 @@ import sys
 import time
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from steep.simulators_benchmark.implementations import BATCHES
-from steep.simulators_benchmark.simulation import Job, Simulation
+from steep.simulators_benchmark.simulation import Family, Job, Simulation
 from steep.threshold.network import ThresholdNetwork
 
 FIRST_COUNT = 20
@@ -40,15 +40,16 @@ def peak_memory() -> float:
 
     The process's own is read from /proc, because getrusage may give its parent's.
     """
-    own = int(re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)[1])
-    return max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
+    (own,) = re.findall(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return max(int(own), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
 
 
 def timed(simulation: Simulation, count: int) -> np.ndarray:
     """Run and return CPU and wall seconds."""
     before = clocks()
     simulation.run(count)
-    return clocks() - before
+    spent: np.ndarray = clocks() - before
+    return spent
 
 
 def rounded(count: float, granularity: int, limit: int) -> int:
@@ -105,7 +106,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     started = clocks()
     network = ThresholdNetwork.load(job["network"])
     frames = np.load(job["frames"], allow_pickle=False)
-    family = import_module(job["module"])
+    family = cast(Family, import_module(job["module"]))
     batches = [batch for batch in BATCHES if 2 * batch <= len(frames)] if job["batch"] is None else [job["batch"]]
 
     def prepared(batch: int) -> Simulation:
@@ -133,20 +134,15 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         count = job["count"] or fitting_count(simulation, len(frames), job["seconds"])
         cpu, wall = cost(simulation, count, job["seconds"])
         result = {
-            **{"cpu_s_per_frame": cpu, "wall_s_per_frame": wall, "frames": count},
-            **{"build_wall_s": building[1], "tried": tried},
+            "cpu_s_per_frame": cpu,
+            "wall_s_per_frame": wall,
+            "frames": count,
+            "build_wall_s": building[1],
+            "tried": tried,
         }
     result |= {"memory_MiB": peak_memory(), "batch": batches[0], "version": family.version(job["options"])}
     result |= {"load": os.getloadavg()[0]}
-    recorded = simulation.recorded()
-    arrays = {
-        f"layer{number}": np.packbits(layer, axis=1)
-        for number, layer in enumerate(recorded.layers)
-        if layer is not None
-    }
-    if recorded.potential is not None:
-        arrays["potential"] = recorded.potential
-    np.savez(job["spikes"], **arrays)
+    np.savez(job["spikes"], allow_pickle=False, **simulation.recorded().packed())
     return result
 
 

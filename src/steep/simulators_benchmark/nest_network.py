@@ -32,15 +32,22 @@ class NestSimulation:
         source, self.recorders, self.firsts = self.inputs, [], []
         for synapses, theta in network.connections():
             group = nest.Create(
-                *("iaf_psc_delta", len(theta)),
+                "iaf_psc_delta",
+                len(theta),
                 {
-                    **{"E_L": 0.0, "I_e": 0.0, "tau_m": STEP / 1000, "t_ref": 0.0},
-                    **{"V_reset": (theta - 1).tolist(), "V_th": theta.tolist()},
+                    "E_L": 0.0,
+                    "I_e": 0.0,
+                    "tau_m": STEP / 1000,
+                    "t_ref": 0.0,
+                    "V_reset": (theta - 1).tolist(),
+                    "V_th": theta.tolist(),
                 },
             )
             if len(synapses.weight):
                 nest.Connect(
-                    *(np.asarray(source)[synapses.source], np.asarray(group)[synapses.target], "one_to_one"),
+                    np.asarray(source)[synapses.source],
+                    np.asarray(group)[synapses.target],
+                    "one_to_one",
                     {
                         "synapse_model": "static_synapse",
                         "weight": synapses.weight.astype(np.float64),

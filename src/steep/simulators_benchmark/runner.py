@@ -30,9 +30,25 @@ SECONDS = 2.0
 LIMIT = 600.0
 SOURCE = Path(__file__).parents[2]
 COLUMNS = [
-    *("network", "implementation", "measured", "frames_per_cpu_s", "frames_per_wall_s", "lowest", "highest"),
-    *("frames", "repetitions", "batch", "threads", "build_s", "memory_MiB", "load", "compared", "values", "differing"),
-    *("version", "note"),
+    "network",
+    "implementation",
+    "measured",
+    "frames_per_cpu_s",
+    "frames_per_wall_s",
+    "lowest",
+    "highest",
+    "frames",
+    "repetitions",
+    "batch",
+    "threads",
+    "build_s",
+    "memory_MiB",
+    "load",
+    "compared",
+    "values",
+    "differing",
+    "version",
+    "note",
 ]
 
 
@@ -79,9 +95,7 @@ class Task:
     def truth(self, count: int) -> dict[str, np.ndarray]:
         """Return ``layer<n>``, packed spikes of the first `count` frames, n from 0, and ``potential``."""
         if not self._truth or len(self._truth["potential"]) < count:
-            found = expected(self.network, self.frames[:count])
-            packed = {f"layer{number}": np.packbits(layer, axis=1) for number, layer in enumerate(found.layers)}
-            self._truth = packed | {"potential": found.potential}
+            self._truth = expected(self.network, self.frames[:count]).packed()
         return {name: array[:count] for name, array in self._truth.items()}
 
 
@@ -102,9 +116,16 @@ def command_of(
     spikes = scratch / "spikes.npz"
     spikes.unlink(missing_ok=True)
     job = {
-        **{"module": chosen.module, "options": chosen.options, "batch": batch, "count": count, "whole": whole},
-        **{"network": str(task.folder / "network.npz"), "frames": str(task.folder / "frames.npy")},
-        **{"scratch": str(scratch), "shared": str(scratch if whole else bench.scratch), "spikes": str(spikes)},
+        "module": chosen.module,
+        "options": chosen.options,
+        "batch": batch,
+        "count": count,
+        "whole": whole,
+        "network": str(task.folder / "network.npz"),
+        "frames": str(task.folder / "frames.npy"),
+        "scratch": str(scratch),
+        "shared": str(scratch if whole else bench.scratch),
+        "spikes": str(spikes),
         "seconds": bench.seconds,
     }
     python = bench.peers if chosen.peer else Path(sys.executable)
@@ -123,7 +144,8 @@ def result_of(code: int, output: str, errors: str) -> dict[str, Any]:
     if code:
         words = [line.strip() for line in errors.splitlines() if line.strip()]
         raise NotMeasuredError((words or [f"exit status {code}"])[-1][:200])
-    return json.loads(output.strip().splitlines()[-1])
+    result: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
+    return result
 
 
 def start(
@@ -168,13 +190,19 @@ def row_of(task: Task, chosen: Implementation, results: list[dict[str, Any]], re
         return row | {"measured": f"not measured: {reason}"}
     rates = [1 / result["cpu_s_per_frame"] for result in results]
     return row | {
-        **{"measured": "yes", "frames_per_cpu_s": median(rates), "lowest": min(rates), "highest": max(rates)},
+        "measured": "yes",
+        "frames_per_cpu_s": median(rates),
+        "lowest": min(rates),
+        "highest": max(rates),
         "frames_per_wall_s": median(1 / result["wall_s_per_frame"] for result in results),
-        **{"frames": results[0]["frames"], "repetitions": len(results), "batch": results[0]["batch"]},
+        "frames": results[0]["frames"],
+        "repetitions": len(results),
+        "batch": results[0]["batch"],
         "build_s": results[0]["build_wall_s"],  # later repetitions find compiled what the first one has compiled
         "memory_MiB": median(result["memory_MiB"] for result in results),
         "load": median(result["load"] for result in results),
-        **{"compared": results[0]["compared"], "values": results[0]["values"]},
+        "compared": results[0]["compared"],
+        "values": results[0]["values"],
         "differing": max(result["differing"] for result in results),
         "version": results[0]["version"],
     }

@@ -23,6 +23,15 @@ class Recorded:
     layers: tuple[np.ndarray | None, ...]
     potential: np.ndarray | None
 
+    def packed(self) -> dict[str, np.ndarray]:
+        """Return what there is: ``layer<n>``, n from 0, eight units to the byte, and ``potential``."""
+        found = {
+            f"layer{number}": np.packbits(layer, axis=1)
+            for number, layer in enumerate(self.layers)
+            if layer is not None
+        }
+        return found if self.potential is None else found | {"potential": self.potential}
+
 
 @dataclass(frozen=True)
 class Job:

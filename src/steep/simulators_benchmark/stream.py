@@ -31,7 +31,7 @@ def measure(network: ThresholdNetwork, frames: np.ndarray, count: int) -> dict[s
     differing = 0
     of_a_pass = -(-len(frames) // BLOCK)
     for number, spikes in enumerate(simulate_blocks(network, blocks(frames, count))):
-        found = (*spikes.packed().packed, spikes.potential)
+        found = (*(layer for layer in spikes.packed().packed if layer is not None), spikes.potential)
         if number < of_a_pass:
             first_pass.append(found)
         for a, b in zip(found, first_pass[number % of_a_pass], strict=True):

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 from statistics import median
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,13 +20,11 @@ import pandas as pd
 from steep.errors import SteepError
 from steep.stpu.network import Stimulus, StpuNetwork
 
-IMPLEMENTATIONS = {
-    "reference": None,
-    **{
-        f"brian2-{kind} ({target})": (kind, target)
-        for target in ("numpy", "cython")
-        for kind in ("buffer", "delays", "rows")
-    },
+TARGETS: tuple[Literal["numpy", "cython"], ...] = ("numpy", "cython")
+TRAVELS: tuple[Literal["buffer", "delays", "rows"], ...] = ("buffer", "delays", "rows")
+# How spikes travel in Brian2 and its target; None for NumPy.
+IMPLEMENTATIONS = {"reference": None} | {
+    f"brian2-{travel} ({target})": (travel, target) for target in TARGETS for travel in TRAVELS
 }
 # One size is changed at a time; the rest is as in the first setting.
 SETTINGS = (
@@ -43,9 +42,13 @@ def network_of(neurons: int, fan_out: int, longest: int) -> StpuNetwork:
     inputs = neurons // 5
     synapses = neurons * fan_out
     return StpuNetwork(
-        **{"initial": np.zeros(neurons), "threshold": np.full(neurons, 12.0), "reset": np.zeros(neurons)},
-        **{"leak": np.full(neurons, 0.5), "is_input": np.arange(neurons) < inputs},
-        **{"source": np.repeat(np.arange(neurons), fan_out), "target": rng.integers(inputs, neurons, synapses)},
+        initial=np.zeros(neurons),
+        threshold=np.full(neurons, 12.0),
+        reset=np.zeros(neurons),
+        leak=np.full(neurons, 0.5),
+        is_input=np.arange(neurons) < inputs,
+        source=np.repeat(np.arange(neurons), fan_out),
+        target=rng.integers(inputs, neurons, synapses),
         weight=rng.integers(-6, 7, synapses) * (10 / np.sqrt(fan_out)),
         delay=rng.integers(1, longest + 1, synapses),
     )
@@ -53,8 +56,8 @@ def network_of(neurons: int, fan_out: int, longest: int) -> StpuNetwork:
 
 def peak_memory() -> float:
     """Return this process's own peak resident memory, MiB; getrusage may give the parent's."""
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)[1]) / 1024
+    (kilobytes,) = re.findall(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return int(kilobytes) / 1024
 
 
 def measure_here(implementation: str, setting: dict[str, int]) -> dict[str, float]:
@@ -74,7 +77,8 @@ def measure_here(implementation: str, setting: dict[str, int]) -> dict[str, floa
         else:
             from steep.stpu.brian2_stpu import simulate
 
-            found = simulate(network, stimulus.until(steps), steps, watched, *chosen)
+            travel, target = chosen
+            found = simulate(network, stimulus.until(steps), steps, watched, travel, target)
         return time.process_time() - started, found.neuron
 
     run(min(STEPS))  # compiles, imports, warms caches
@@ -102,7 +106,7 @@ def measure_all(repetitions: int) -> pd.DataFrame:
     """
     rows = []
     for setting in SETTINGS:
-        measured: dict[str, list[dict]] = {name: [] for name in IMPLEMENTATIONS}
+        measured: dict[str, list[dict[str, Any]]] = {name: [] for name in IMPLEMENTATIONS}
         for _ in range(repetitions):
             for name, results in measured.items():
                 command = [sys.executable, "-m", "steep.stpu.benchmark", name, json.dumps(setting)]

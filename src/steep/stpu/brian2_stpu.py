@@ -73,6 +73,7 @@ CYTHON_SEND = """cdef double send(int now, int count, int cells_in_all):
     return 0.0
 """
 Travel = Literal["buffer", "delays", "rows"]
+Target = Literal["numpy", "cython"]
 
 
 @brian2_settings()
@@ -82,7 +83,7 @@ def simulate(
     steps: int,
     watched: np.ndarray,
     travel: Travel = "buffer",
-    target: str = "numpy",
+    target: Target = "numpy",
     seed: int = 0,
 ) -> Recording:
     """Run `steps` steps; as `steep.stpu.reference.simulate`.
@@ -124,7 +125,7 @@ def _simulate(
     steps: int,
     watched: np.ndarray,
     travel: Travel,
-    target: str,
+    target: Target,
     seed: int,
 ) -> Recording:
     stimulus.check(network, steps)
@@ -205,7 +206,7 @@ def _buffer_functions(cells: np.ndarray) -> dict[str, Function]:
         return np.zeros(np.shape(cell))
 
     def take(cell: np.ndarray) -> np.ndarray:
-        values = cells[cell]
+        values: np.ndarray = cells[cell]
         cells[cell] = 0
         return values
 
@@ -292,7 +293,6 @@ def _from_outside(
     # Brian2's own arrays: setting variables through a group takes longer than many a step.
     flags, allowed, arrived = (neurons.variables[name].get_value() for name in ("told", "allowed", "arrived"))
 
-    @network_operation(when="before_start", name="enter")
     def enter(t: Any) -> None:
         step = round(float(t / STEP))
         flags[:] = False
@@ -307,4 +307,4 @@ def _from_outside(
             else:
                 np.add.at(cells, step % network.slots * network.count + targets, values[chosen])
 
-    return enter
+    return network_operation(when="before_start", name="enter")(enter)

@@ -132,14 +132,14 @@ def lay_out(thresholds: list[np.ndarray], links: list[Link], clock: bool = False
     synapses = join(parts)
     zeros = np.zeros(len(threshold))
     network = StpuNetwork(
-        **{
-            "initial": zeros,
-            "threshold": threshold,
-            "reset": zeros,
-            "leak": np.full(len(threshold), leak),
-            "is_input": is_input,
-        },
-        **{"source": synapses.source, "target": synapses.target, "weight": synapses.weight.astype(np.float64)},
+        initial=zeros,
+        threshold=threshold,
+        reset=zeros,
+        leak=np.full(len(threshold), leak),
+        is_input=is_input,
+        source=synapses.source,
+        target=synapses.target,
+        weight=synapses.weight.astype(np.float64),
         delay=np.concatenate([np.zeros(0, np.int64), *delays]).astype(np.int64),
     )
     return Layout(network, first, depth, clock_neuron, len(spontaneous))
@@ -158,7 +158,7 @@ def from_threshold_network(network: ThresholdNetwork, clock: bool = False, leak:
     raised = raise_thresholds(thresholds[1]) if clock else thresholds[1]
     injection = Injection(links[0].synapses, raised - thresholds[1])
     layout = lay_out([np.zeros(0), raised, *thresholds[2:]], [Link(0, 1, join([])), *links[1:]], clock, leak)
-    lifted = np.count_nonzero(injection.lift)
+    lifted = int(np.count_nonzero(injection.lift))
     return replace(layout, injection=injection, spontaneous=layout.spontaneous + lifted)
 
 

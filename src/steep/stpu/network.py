@@ -26,7 +26,7 @@ import numpy as np
 from steep.errors import SteepError
 
 VARIANTS = ("multiplicative", "subtractive")
-PRECISIONS = {"float32": np.float32, "float64": np.float64}
+PRECISIONS: dict[str, type[np.floating]] = {"float32": np.float32, "float64": np.float64}
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,8 @@ class StpuNetwork:
 def is_finite(values: np.ndarray, precision: str) -> np.ndarray:
     """Return where float64 values are numbers, infinite ones none, once they are rounded to a precision."""
     with np.errstate(over="ignore"):
-        return np.isfinite(np.asarray(values, np.float64).astype(PRECISIONS[precision]))
+        finite: np.ndarray = np.isfinite(np.asarray(values, np.float64).astype(PRECISIONS[precision]))
+    return finite
 
 
 class Chances:
@@ -201,8 +202,11 @@ class Stimulus:
         """Return what enters before step `steps`."""
         kept, injected = self.step < steps, self.injected_step < steps
         return Stimulus(
-            *(self.step[kept], self.neuron[kept]),
-            *(self.injected_step[injected], self.injected_neuron[injected], self.injected[injected]),
+            self.step[kept],
+            self.neuron[kept],
+            self.injected_step[injected],
+            self.injected_neuron[injected],
+            self.injected[injected],
         )
 
     def check(self, network: StpuNetwork, steps: int) -> None:

@@ -107,4 +107,5 @@ def _ranges(start: np.ndarray, stop: np.ndarray) -> np.ndarray:
     """Return start[0] .. stop[0]-1, start[1] .. stop[1]-1 and so on, one after the other."""
     lengths = stop - start
     offsets = np.cumsum(lengths) - lengths
-    return np.arange(int(lengths.sum())) + np.repeat(start - offsets, lengths)
+    ranges: np.ndarray = np.arange(int(lengths.sum())) + np.repeat(start - offsets, lengths)
+    return ranges

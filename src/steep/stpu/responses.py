@@ -13,7 +13,8 @@ from steep.stpu.network import StpuNetwork
 
 def alpha(steps: np.ndarray, tau: float) -> np.ndarray:
     """Alpha function, (t / tau) exp(1 - t / tau): 1 at its peak, t = tau. `steps` and `tau` in steps."""
-    return steps / tau * np.exp(1 - steps / tau)
+    value: np.ndarray = steps / tau * np.exp(1 - steps / tau)
+    return value
 
 
 def difference_of_exponentials(steps: np.ndarray, rise: float, decay: float) -> np.ndarray:
@@ -21,7 +22,8 @@ def difference_of_exponentials(steps: np.ndarray, rise: float, decay: float) -> 
     decay."""
     peak = rise * decay / (decay - rise) * np.log(decay / rise)
     height = np.exp(-peak / decay) - np.exp(-peak / rise)
-    return (np.exp(-steps / decay) - np.exp(-steps / rise)) / height
+    value: np.ndarray = (np.exp(-steps / decay) - np.exp(-steps / rise)) / height
+    return value
 
 
 def response_network(response: np.ndarray, bits: int) -> StpuNetwork:
@@ -36,11 +38,13 @@ def response_network(response: np.ndarray, bits: int) -> StpuNetwork:
     count = len(response)
     never = float(count * 2**bits)
     return StpuNetwork(
-        **{"initial": np.zeros(2), "threshold": np.array([0.0, never]), "reset": np.zeros(2), "leak": np.ones(2)},
-        **{
-            "is_input": np.array([True, False]),
-            "source": np.zeros(count, np.int64),
-            "target": np.ones(count, np.int64),
-        },
-        **{"weight": np.rint(response * (2 ** (bits - 1) - 1)), "delay": np.arange(1, count + 1)},
+        initial=np.zeros(2),
+        threshold=np.array([0.0, never]),
+        reset=np.zeros(2),
+        leak=np.ones(2),
+        is_input=np.array([True, False]),
+        source=np.zeros(count, np.int64),
+        target=np.ones(count, np.int64),
+        weight=np.rint(response * (2 ** (bits - 1) - 1)),
+        delay=np.arange(1, count + 1),
     )

@@ -6,6 +6,7 @@ The limits of the hardware are not published in what we could read. They stand i
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -83,7 +84,7 @@ class Finding:
     complaint: str | None
 
 
-def check(network: StpuNetwork, limits: dict[str, dict]) -> list[Finding]:
+def check(network: StpuNetwork, limits: dict[str, dict[str, Any]]) -> list[Finding]:
     """Hold every rule that has a limit against a network.
 
     Parameters

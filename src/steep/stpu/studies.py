@@ -48,7 +48,8 @@ def classify(layout: Layout, frames: np.ndarray, spacing: int = 1, faults: Fault
     outputs = layout.neurons(len(layout.depth) - 1)
     recording = simulate(layout.network, stimulus, steps, outputs, faults)
     read = np.arange(len(frames)) * spacing + layout.depth[-1]
-    return (recording.potential[read] - layout.network.threshold[outputs]).argmax(axis=1)
+    classes: np.ndarray = (recording.potential[read] - layout.network.threshold[outputs]).argmax(axis=1)
+    return classes
 
 
 def measure(
@@ -60,7 +61,9 @@ def measure(
     return row | {"frames": len(frames), "correct": correct, "accuracy": 100 * correct / len(frames)}
 
 
-def leak_study(network: ThresholdNetwork, frames: Frames, leaks: list[float], spacings: list[int]) -> list[dict]:
+def leak_study(
+    network: ThresholdNetwork, frames: Frames, leaks: list[float], spacings: list[int]
+) -> list[dict[str, object]]:
     """Measure accuracy against leak and frame spacing: below leak 1 a membrane keeps a part of the frame before."""
     rows = []
     for leak in leaks:
@@ -69,11 +72,11 @@ def leak_study(network: ThresholdNetwork, frames: Frames, leaks: list[float], sp
     return rows
 
 
-def fault_study(network: ThresholdNetwork, frames: Frames, rates: list[float], seed: int) -> list[dict]:
+def fault_study(network: ThresholdNetwork, frames: Frames, rates: list[float], seed: int) -> list[dict[str, object]]:
     """Measure accuracy against the rate of dropped, inserted and late spikes, one kind at a time."""
     layout = from_threshold_network(network, clock=True)
     return [
-        measure("faults", layout, frames, faults=Faults(**{kind: rate}, seed=seed), **{kind: rate})
+        measure("faults", layout, frames, 1, Faults(**{kind: rate}, seed=seed), **{kind: rate})
         for kind in ("drop", "insert", "jitter")
         for rate in rates
     ]

@@ -166,7 +166,7 @@ def _number(
     if not DECIMAL.fullmatch(text):
         raise SteepError(f"{what} is {_shown(text)}, not a number")
     value = float(text)
-    if not is_finite(value, precision):
+    if not is_finite(np.array([value]), precision).all():
         raise SteepError(f"{what} is {_shown(text)}; that is too large for {precision}")
     if not lowest <= value <= highest:
         bounds = f"at least {lowest:g}" if math.isinf(highest) else f"{lowest:g} to {highest:g}"

@@ -27,7 +27,7 @@ TITLES = {
 }
 
 
-def stpu_table(layouts: dict[tuple[str, str], Layout], limits: dict[str, dict]) -> pd.DataFrame:
+def stpu_table(layouts: dict[tuple[str, str], Layout], limits: dict[str, dict[str, Any]]) -> pd.DataFrame:
     """Return one row per network, by experiment and readout: what it uses of each limit, whether it fits, and its
     timing in steps."""
     rows = []
@@ -41,7 +41,7 @@ def stpu_table(layouts: dict[tuple[str, str], Layout], limits: dict[str, dict]) 
         }
         for finding in findings:
             row |= {
-                f"{finding.rule}": finding.used,
+                finding.rule: finding.used,
                 f"{finding.rule}_limit": finding.limit,
                 f"{finding.rule}_assumed": finding.assumed,
             }
@@ -61,20 +61,16 @@ def stpu_view(table: pd.DataFrame) -> pd.DataFrame:
             stars = ["*" if assumed else "" for assumed in table[f"{rule}_assumed"]]
             parts = zip(table[rule], table[f"{rule}_limit"], stars, strict=True)
             view[title] = [f"{used:,} of {limit:,}{star}" for used, limit, star in parts]
-    return view.assign(
-        **{
-            "Synapses": [f"{n:,}" for n in table["synapses"]],
-            "Units below 0": table["spontaneous"],
-            "Latency (steps)": table["latency"],
-            "Steps per frame": [
-                f"{a} ({b} one by one)"
-                for a, b in zip(table["steps_per_frame"], table["steps_per_frame_alone"], strict=True)
-            ],
-            "Fits the STPU": [
-                "yes" if fits else f"no: {why}" for fits, why in zip(table["fits"], table["why_not"], strict=True)
-            ],
-        }
-    )
+    view["Synapses"] = [f"{n:,}" for n in table["synapses"]]
+    view["Units below 0"] = table["spontaneous"]
+    view["Latency (steps)"] = table["latency"]
+    view["Steps per frame"] = [
+        f"{a} ({b} one by one)" for a, b in zip(table["steps_per_frame"], table["steps_per_frame_alone"], strict=True)
+    ]
+    view["Fits the STPU"] = [
+        "yes" if fits else f"no: {why}" for fits, why in zip(table["fits"], table["why_not"], strict=True)
+    ]
+    return view
 
 
 def tabulate(networks: list[Path], labels: list[dict[str, str]], limits: dict[str, Any]) -> Tabulated:
