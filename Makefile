@@ -68,7 +68,7 @@ compare: $(READY) ## hold the tables of `make reproduce` against those of the re
 	@$(BIN)/python -m steep compare-reference --accuracy results/$(STUDY)/tables/accuracy.csv --reference $(KEPT)/accuracy.csv
 
 clean: ## remove results and Snakemake's notes; keep downloads (data/) and the environment (.venv)
-	rm -rf results mutants .snakemake .pytest_cache .ruff_cache .hypothesis
+	rm -rf results mutants .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 lock: ## resolve envs/requirements.in anew
 	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock

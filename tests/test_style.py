@@ -1,4 +1,4 @@
-"""The house is tidy: formatters and linters have nothing to say."""
+"""The house is tidy: formatters, linters and the type checker have nothing to say."""
 
 import subprocess
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 COMMANDS = [
     ["ruff", "check", "."],
     ["ruff", "format", "--check", "."],
+    ["mypy", "src"],
     ["snakefmt", "--check", "Snakefile", "rules"],
     ["snakemake", "--lint", "--configfile", "config/test.yaml"],
 ]
