@@ -28,14 +28,17 @@ def network_of(rng: np.random.Generator, variant: str, precision: str) -> StpuNe
     probability = rng.choice([0, 0.25, 0.5, 0.9, 1], count) if rng.random() < 0.3 else None
     return StpuNetwork(
         probability=probability,
-        **{"initial": initial, "threshold": threshold, "reset": reset, "leak": leak, "is_input": is_input},
-        **{"source": rng.integers(0, count, synapses), "target": rng.choice(np.flatnonzero(~is_input), synapses)},
-        **{
-            "weight": weight,
-            "delay": rng.integers(1, longest + 1, synapses),
-            "variant": variant,
-            "precision": precision,
-        },
+        initial=initial,
+        threshold=threshold,
+        reset=reset,
+        leak=leak,
+        is_input=is_input,
+        source=rng.integers(0, count, synapses),
+        target=rng.choice(np.flatnonzero(~is_input), synapses),
+        weight=weight,
+        delay=rng.integers(1, longest + 1, synapses),
+        variant=variant,
+        precision=precision,
     )
 
 

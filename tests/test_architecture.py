@@ -2,7 +2,7 @@
 
 import pytest
 
-from steep.architecture import Conv, Dense, MaxPool, layer_shapes, parse_layers, units
+from steep.architecture import Conv, Dense, MaxPool, dense_reads, layer_shapes, parse_layers, units
 from steep.errors import SteepError
 
 MNIST = (1, 28, 28)
@@ -29,6 +29,20 @@ def test_parsing() -> None:
         {"kind": "dense", "units": 9},
     ]
     assert parse_layers(specs) == (Conv(3, (11, 5)), MaxPool((2, 3)), Dense(9))
+
+
+def test_weights_have_a_row_for_each_unit_or_filter() -> None:
+    assert Dense(9).weight_shape((3, 4, 5)) == (9, 60)
+    assert Conv(7, (2, 3)).weight_shape((3, 4, 5)) == (7, 3, 2, 3)
+    with pytest.raises(SteepError, match="follows a dense layer"):
+        Conv(7, (2, 3)).weight_shape((60,))
+
+
+def test_a_dense_layer_reads_past_poolings_and_the_output_layer_is_one() -> None:
+    conv, pool = Conv(2, (2, 2)), MaxPool((2, 2))
+    layers = (conv, pool, conv, pool, pool, Dense(3), Dense(2))
+    assert [dense_reads(layers, number) for number in range(7)] == [False, False, True, True, True, True, True]
+    assert dense_reads((conv, pool), 0) and dense_reads((conv,), 0)
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,9 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, root: Path) 
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "spikes.npz")],
-        **{"capture_output": True, "text": True, "env": os.environ | {"PYTHONPATH": str(root / "src")}},
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(root / "src")},
     )
     assert done.stdout.count("\n") == 1 and "spikes.npz: cannot be written (File too large)" in done.stdout, done
     assert list(tmp_path.iterdir()) == []

@@ -14,8 +14,13 @@ def targets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, fuzz.Target]:
 
 
 KINDS = {
-    **{"config": 30, "threshold network": 200, "frames": 300, "spikes": 300},
-    **{"trained network": 200, "text model": 500, "NIR graph": 100},
+    "config": 30,
+    "threshold network": 200,
+    "frames": 300,
+    "spikes": 300,
+    "trained network": 200,
+    "text model": 500,
+    "NIR graph": 100,
 }
 
 

@@ -81,6 +81,14 @@ def test_kernels_of_any_shape_pass_the_readers_checks(tmp_path: Path, form, shap
     assert (written == network.shapes) == (not odd_and_even)  # nothing is added without need
 
 
+def test_a_node_that_is_not_exported_is_refused() -> None:
+    graph = to_graph(ThresholdNetwork((1, 1, 1), (DenseLayer(np.ones((1, 1), np.int32), np.array([0.5])),)), "exact")
+    name = next(name for name, node in graph.nodes.items() if isinstance(node, nir.Threshold))
+    graph.nodes[name] = nir.Scale(np.ones(1))
+    with pytest.raises(SteepError, match=f"node {name} is a Scale; only nodes as they are exported are run here"):
+        run_graph(graph, np.ones((1, 1, 1, 1), np.uint8))
+
+
 @pytest.fixture
 def network() -> ThresholdNetwork:
     rng = np.random.default_rng(3)

@@ -220,3 +220,9 @@ def test_a_sharpened_network_is_binary_and_keeps_its_step_positions(tmp_path) ->
     for a, b in zip(network.activations(x), again.activations(x), strict=True):
         assert set(a.unique().tolist()) <= {0.0, 1.0}
         assert torch.equal(a, b)
+
+
+def test_an_original_network_has_no_sharpness() -> None:
+    network = DeepNetwork(spec("relu", [{"kind": "dense", "units": 2}]))
+    with pytest.raises(SteepError, match="has its original activations; sharpen it first"):
+        require_steps(network)

@@ -9,13 +9,15 @@ from steep.stpu.network import StpuNetwork
 from steep.stpu.rules import RULES, check
 
 NETWORK = StpuNetwork(
-    **{name: np.zeros(4) for name in ("initial", "threshold", "reset", "leak")},
-    **{
-        "is_input": np.array([True, False, False, False]),
-        "source": np.array([0, 0, 0, 1, 2]),
-        "target": np.array([1, 1, 2, 2, 2]),
-    },
-    **{"weight": np.array([1.0, -127, 3, 0, 5]), "delay": np.array([1, 6, 2, 1, 1])},
+    initial=np.zeros(4),
+    threshold=np.zeros(4),
+    reset=np.zeros(4),
+    leak=np.zeros(4),
+    is_input=np.array([True, False, False, False]),
+    source=np.array([0, 0, 0, 1, 2]),
+    target=np.array([1, 1, 2, 2, 2]),
+    weight=np.array([1.0, -127, 3, 0, 5]),
+    delay=np.array([1, 6, 2, 1, 1]),
 )
 USED = {"neurons": 4, "fan_in": 3, "fan_out": 3, "buffer_slots": 7, "weight_bits": 8}
 

@@ -116,12 +116,11 @@ def one_neuron(weights: list[float], delays: list[int], **values: object) -> Stp
     }
     return StpuNetwork(
         **{name: np.array([0.0, value]) for name, value in settings_.items()},
-        **{
-            "is_input": np.array([True, False]),
-            "source": np.zeros(len(weights), np.int64),
-            "target": np.ones(len(weights), np.int64),
-        },
-        **{"weight": np.array(weights, float), "delay": np.array(delays, np.int64)},
+        is_input=np.array([True, False]),
+        source=np.zeros(len(weights), np.int64),
+        target=np.ones(len(weights), np.int64),
+        weight=np.array(weights, float),
+        delay=np.array(delays, np.int64),
         probability=np.array([1.0, values["probability"]]) if "probability" in values else None,
         **{k: v for k, v in values.items() if k in ("variant", "precision")},
     )

@@ -50,6 +50,16 @@ def test_round_trip(tmp_path_factory: pytest.TempPathFactory, network: Threshold
     assert loaded.shapes == network.shapes and loaded.input_top == network.input_top
 
 
+def test_a_layer_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "threshold.npz"
+    ThresholdNetwork((1, 1, 1), (dense([[1]], [0.5]),)).save(path)
+    arrays = read_npz(path)
+    text = arrays["description"].tobytes().replace(b'"dense"', b'"loose"')
+    write_npz(path, arrays | {"description": np.frombuffer(text, np.uint8)})
+    with pytest.raises(SteepError, match="not a threshold network of this version"):
+        ThresholdNetwork.load(path)
+
+
 def dense(weight: list[list[int]], threshold: list[float]) -> DenseLayer:
     return DenseLayer(np.array(weight, np.int32), np.array(threshold))
 
