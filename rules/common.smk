@@ -13,10 +13,10 @@ from snakemake.exceptions import WorkflowError
 from steep.cli import VERBS
 from steep.errors import SteepError
 from steep.simulators import MODULES
-from steep.study.catalogue import FIGURES, PROVENANCE, TABLES, VIEWED
+from steep.study.catalogue import FIGURES, PROVENANCE, STUDY_RESULTS, TABLES, VIEWED
 from steep.study.config import check_config, read_arguments, read_config
 from steep.study.options import dashed
-from steep.study.study import SPLITS, Study, as_json, ending
+from steep.study.study import MEASURABLE, READOUTS, SPLITS, Study, as_json, ending
 
 CONFIG_FILES = list(map(str, workflow.configfiles))
 ARGUMENTS = list(workflow.config_settings.config_args)
@@ -52,10 +52,10 @@ wildcard_constraints:
     dataset="[a-z0-9-]+",
     encoding="[a-z0-9-]+",
     backend="|".join(MODULES),
-    readout="potential|spikes|wta",
-    which="|-spikes|-wta",
-    study="stpu|bits|margins",
-    benchmark="simulators|sizes|training|stpu",
+    readout="|".join(READOUTS),
+    which="|".join(map(ending, READOUTS)),
+    study="|".join(STUDY_RESULTS),
+    benchmark="|".join(MEASURABLE),
     seed=r"\d+",
     part=r"\d+",
 

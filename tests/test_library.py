@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 from checkouts import copy_of
 
+from steep.cli import STUDY_ALONE
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "steep"
 # What stands on the library: from below to above.
@@ -17,61 +20,6 @@ ABOVE = ("figures", "analysis", "study", "cli")
 LIBRARY = [
     path for path in sorted(PACKAGE.rglob("*.py")) if path.relative_to(PACKAGE).parts[0] not in (*ABOVE, "__main__.py")
 ]
-# Extra requirement `study`: what only the study needs.
-STUDY_ALONE = {"jsonschema", "matplotlib", "pygments", "snakemake"}
-
-WORK = """
-import sys
-from pathlib import Path
-
-import numpy as np
-
-import steep
-from steep.frames import Frames
-from steep.nir_export import write_graph
-from steep.sharpening.training import sharpen
-from steep.simulators import simulator
-from steep.threshold.compile import compile_network
-from steep.training import train_original
-
-assert Path(steep.__file__).is_relative_to(sys.argv[1]), steep.__file__
-rng = np.random.default_rng(0)
-labels = rng.integers(0, 2, 200).astype(np.uint8)
-values = (rng.random((200, 1, 4, 4)) < 0.2).astype(np.uint8)
-values[np.arange(200), 0, :, labels] = 1
-frames = Frames(values, labels, 2, full_scale=1)
-spec = {
-    "input_shape": [1, 4, 4],
-    "full_scale": 1,
-    "layers": [{"kind": "dense", "units": 8}],
-    "classes": 2,
-    "activation": "relu",
-    "batch_normalization": True,
-}
-RECIPES
-original, _ = train_original(spec, recipe, frames, frames, 0)
-sharpened, _, _ = sharpen(original.tensors(), spec, sharpening, frames, frames, 0)
-network = compile_network(sharpened.tensors(), spec, 8)
-spikes = [simulator(name)(network, values) for name in ("torch", "stpu", "brian2-reference")]
-assert all(np.array_equal(one.potential, spikes[0].potential) for one in spikes)
-write_graph(Path("graph.nir"), network, "exact")
-network.save("network.npz")
-frames.save("frames.npz")
-"""
-RECIPES = """
-recipe = {
-    "activation": "relu",
-    "batch_normalization": True,
-    "optimizer": "adam",
-    "learning_rate": 0.01,
-    "batch_size": 50,
-    "epochs": 2,
-    "dropout": 0,
-    "input_dropout": 0,
-}
-sharpening = recipe | {"shape": "sigmoid", "schedule": {"kind": "uniform", "full_at": 0.5}, "surrogate_slope": 2}
-del sharpening["activation"], sharpening["batch_normalization"]
-"""
 
 
 def imports(path: Path) -> set[str]:
@@ -97,11 +45,14 @@ def test_what_it_needs_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     names = {"brian2", "h5py", "nir", "numpy", "pandas", "pooch", "requests", "safetensors", "scipy", "torch"}
     distributions = {"skimage": "scikit-image", "sklearn": "scikit-learn", "yaml": "pyyaml"}
-    used = {name.split(".")[0] for path in LIBRARY for name in imports(path)} - set(sys.stdlib_module_names) - {"steep"}
+    # The command line checks JSON with it.
+    names.add("jsonschema")
+    used = {name.split(".")[0] for path in LIBRARY for name in imports(path)} | {"jsonschema"}
+    used -= {*sys.stdlib_module_names, "steep"}
     peers = {"bindsnet", "nengo", "nest", "norse", "snntorch", "spikingjelly", "torchvision"}
     assert {distributions.get(name, name) for name in used - peers} == names | set(distributions.values())
     assert set(project["dependencies"]) == names | set(distributions.values())
-    assert set(project["optional-dependencies"]["study"]) == STUDY_ALONE
+    assert set(project["optional-dependencies"]["study"]) == set(STUDY_ALONE)
 
 
 def test_it_works_without_a_checkout(tmp_path: Path) -> None:
@@ -117,13 +68,28 @@ def test_it_works_without_a_checkout(tmp_path: Path) -> None:
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True)
 
-    (folder / "work.py").write_text(WORK.replace("RECIPES", RECIPES))
-    done = run("work.py", str(installed))
+    (program,) = re.findall(
+        r"^```python\n(.*?)^```", (ROOT / "docs" / "library.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    # Besides: where it was imported from, and the frames for the command line.
+    ends = "import sys, steep.frames\nprint(sys.modules['steep.frames'].__file__)\nvalidation.save('frames.npz')\n"
+    (folder / "work.py").write_text(program + ends)
+    done = run("work.py")
     assert done.returncode == 0, done.stderr
+    said, place = done.stdout.splitlines()
+    accuracy = re.fullmatch(r"accuracy of the spiking network: (\d+)%", said)
+    assert accuracy and int(accuracy[1]) > 85 and Path(place).is_relative_to(installed), done.stdout
     words = ["--network", "network.npz", "--frames", "frames.npz", "--output", "spikes.npz", "--keep", "[1]"]
     done = run("-m", "steep", "simulate-network", "--backend", "torch", *words)
     assert done.returncode == 0 and (folder / "spikes.npz").is_file(), done.stderr
     assert "sharpen-network" in run("-m", "steep", "--help").stdout
+    # Without what the study alone needs, too; a figure says what it lacks.
+    (installed / "sitecustomize.py").write_text(f"import sys\nsys.modules |= dict.fromkeys({STUDY_ALONE!r})\n")
+    done = run("-m", "steep", "simulate-network", "--backend", "torch", *words)
+    assert done.returncode == 0, done.stderr
+    done = run("-m", "steep", "plot-transfer", "--output", "transfer.svg")
+    assert done.returncode == 1 and "install steep[study]" in done.stderr and done.stderr.count("\n") == 1, done.stderr
+    (installed / "sitecustomize.py").unlink()
     (folder / "mine.yaml").write_text((ROOT / "config" / "test.yaml").read_text())
     assert run("-m", "steep", "check-config", "mine.yaml").stdout == "mine.yaml: 2 experiments, 2 seeds\n"
     done = run("-m", "steep", "status", "mine.yaml")

@@ -6,8 +6,8 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 import yaml
-
 from steep.config import check_part, part_of_schema
+
 from steep.errors import SteepError
 from steep.recipes import (
     SCHEDULES,

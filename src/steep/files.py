@@ -192,4 +192,7 @@ def unpack_bits(packed: np.ndarray, count: int) -> np.ndarray:
 def file_digest(path: Path | str) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal; SteepError when it cannot be read."""
     with reading(path, "cannot be digested; write it again", ()) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+        return digest.hexdigest()

@@ -27,6 +27,9 @@ from steep.cli.verbs import GROUPS, VERBS
 from steep.errors import SteepError
 from steep.surroundings import explained, shield
 
+# Packages that the study needs and the library does not: pyproject's extra `study`.
+STUDY_ALONE = ("matplotlib", "pygments", "snakemake")
+
 
 def listed() -> str:
     """Return all verbs with their summaries, grouped in the order of the work."""
@@ -83,6 +86,11 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         place = f"{error.filename}: " if error.filename is not None else ""
         print(f"[{job}] error: {place}{error.strerror}; make it accessible and run again", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in STUDY_ALONE:
+            raise
+        print(f"[{job}] error: {error.name} is not installed; install steep[study]", file=sys.stderr)
         return 1
     except MemoryError:
         print(

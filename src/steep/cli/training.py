@@ -1,6 +1,6 @@
 """Verbs that train: the original network, its control, the sharpened network, the population code."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from steep.cli.verbs import In, OptionalIn, Out, group
 from steep.sharpening import SHARPENING_ONLY
@@ -168,12 +168,13 @@ def train_population(
     from steep.recipes import PopulationRecipe
     from steep.resume import finish
     from steep.simulators.torch_threshold import last_hidden_frames
-    from steep.threshold.network import ThresholdNetwork
+    from steep.threshold.network import DenseLayer, ThresholdNetwork
 
     whole = ThresholdNetwork.load(network)
     hidden = [last_hidden_frames(whole, Frames.load(path)) for path in (train, validation)]
     chosen = PopulationRecipe.of(recipe)
-    start = whole.layers[-1].weight if chosen.start == "output" else None
+    output_layer = cast(DenseLayer, whole.layers[-1])  # compile-network ends a network with one
+    start = output_layer.weight if chosen.start == "output" else None
     population, rows = train_code(hidden[0], hidden[1], chosen, seed, checkpoint, start)
     write_text(history, pd.DataFrame(rows).to_csv(index=False))
     save_network(output, population.tensors(), population.spec)

@@ -28,7 +28,7 @@ BACKENDS = {
 }
 # What decides for the spikes of a backend: its module, and what builds the fast delivery in a process of its own
 # (nothing imports that).
-MODULES = {name: (module,) for name, module in BACKENDS.items()}
+MODULES: dict[str, tuple[str, ...]] = {name: (module,) for name, module in BACKENDS.items()}
 for name in ("brian2", "brian2-fast"):
     MODULES[name] += ("steep.simulators.brian2_fast.build",)
 

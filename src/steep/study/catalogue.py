@@ -26,7 +26,7 @@ from steep.study.entries import (
     shared_of_every_seed,
 )
 from steep.study.options import LABEL, LAYERS, TEXTS, TITLES, part, structure
-from steep.study.study import BENCHMARKS, READOUTS, Study
+from steep.study.study import MEASURABLE, READOUTS, Study
 
 RESULTS, METHOD, ACTIVITY, STPU, COST = CHAPTERS = ("Results", "Method", "Spiking activity", "STPU", "Cost")
 PROVENANCE = "Provenance"
@@ -321,7 +321,7 @@ FIGURES: tuple[Figure, ...] = (
         caption="What make benchmark measured on the machine it ran on: ratios are what can be compared.",
         each=DRAWN_BENCHMARK,
         inputs={"table": measured()},
-        told={"benchmark": Told("which benchmark", lambda study, w: w["benchmark"], choices=BENCHMARKS)},
+        told={"benchmark": Told("which benchmark", lambda study, w: w["benchmark"], choices=MEASURABLE)},
     ),
 )
 

@@ -18,7 +18,7 @@ SPLITS = ("train", "validation", "test")
 READOUTS = ("potential", "spikes", "wta")
 # What the report of the paper study shows of `make benchmark`, which measures that study, where it has been run.
 MEASURED = Path("results/benchmark")
-BENCHMARKS = ("simulators", "sizes", "training", "stpu")
+MEASURABLE = ("simulators", "sizes", "training", "stpu")
 
 
 def as_json(value: Any, ordered: bool = False) -> str:
@@ -218,7 +218,7 @@ class Study:
     @property
     def benchmarked(self) -> list[str]:
         """What `make benchmark` has measured by now, where it is this study that it measures."""
-        return [name for name in BENCHMARKS if self.name == "paper" and (MEASURED / f"{name}.csv").exists()]
+        return [name for name in MEASURABLE if self.name == "paper" and (MEASURED / f"{name}.csv").exists()]
 
     def chosen(self, *keys: str) -> Json:
         """Return those keys of the config that are there, as they were read."""
