@@ -69,8 +69,7 @@ class MaxPool:
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (channels, height // size, width // size)."""
-        channels, height, width = image_shape(self, shape)
-        return (channels, height // self.size[0], width // self.size[1])
+        return pooled(image_shape(self, shape), self.size)
 
 
 Weighted = Dense | Conv
@@ -84,6 +83,12 @@ def convolved(sides: Sequence[int], kernel: Pair, stride: Pair, padding: tuple[P
         for side, size, step, zeros in zip(sides, kernel, stride, padding, strict=True)
     )
     return height, width
+
+
+def pooled(shape: tuple[int, int, int], size: Pair) -> tuple[int, int, int]:
+    """Return channels, height and width after a pooling of windows of `size`; what is left over is dropped."""
+    channels, height, width = shape
+    return channels, height // size[0], width // size[1]
 
 
 def image_shape(layer: Layer, shape: Shape) -> tuple[int, int, int]:

@@ -25,7 +25,7 @@ from typing import Any, assert_never
 
 import numpy as np
 
-from steep.architecture import Pair, Shape, convolved, units
+from steep.architecture import Pair, Shape, convolved, pooled, units
 from steep.errors import SteepError
 from steep.files import read_npz, write_npz
 
@@ -136,7 +136,7 @@ class OrPoolLayer:
         """Return (channels, height // size, width // size)."""
         if len(shape) != 3:
             raise SteepError(f"a pooling follows a layer of shape {shape}")
-        return (shape[0], shape[1] // self.size[0], shape[2] // self.size[1])
+        return pooled(shape, self.size)
 
     def unit_thresholds(self, shape: Shape) -> np.ndarray:
         """Return 1/2 for every unit, float64 (units,)."""
