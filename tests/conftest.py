@@ -1,5 +1,6 @@
 """What several tests share: small frames, random threshold networks, the repository's root."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,22 @@ def bars() -> Frames:
 
 
 @pytest.fixture(scope="session")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run the test study at 2 cores, once for all tests; return the checkout's copy. Whoever changes something there
-    puts it back."""
-    from test_workflow import copy_of, snakemake
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """Run the test study at 2 cores, once for all tests; return the checkout's copy, and the digests of its results."""
+    from test_workflow import copy_of, digests, snakemake
 
     folder = copy_of(ROOT, tmp_path_factory.mktemp("checkout"))
     done = snakemake(folder)
     assert done.returncode == 0, done.stdout
-    return folder
+    return folder, digests(folder)
+
+
+@pytest.fixture
+def study(finished: tuple[Path, dict[str, str]]) -> Iterator[Path]:
+    """Return the checkout's copy with the finished test study. Whoever changes something there puts it back: the next
+    test may be any, and is told here who did not."""
+    from test_workflow import digests
+
+    folder, results = finished
+    yield folder
+    assert digests(folder) == results
