@@ -19,7 +19,8 @@ def test_the_worked_examples(root: Path, tmp_path: Path) -> None:
     environment = ENVIRONMENT | {"PYTHONPATH": str(folder / "src")}
     page = (folder / "docs" / "extending.md").read_text()
     blocks = re.findall(r"(?:^`([^`\n]+)`:\n\n)?^```(\w+)\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    assert [language for _, language, _ in blocks] == ["yaml", "python", "sh", "python", "sh", "sh"]
+    kinds = ["yaml", "python", "sh", "python", "sh", "sh", "sh", "python", "rst", "sh", "python", "rst", "sh", "sh"]
+    assert [language for _, language, _ in blocks] == kinds
     output = ""
     for name, language, text in blocks:
         if language == "sh":
@@ -38,6 +39,21 @@ def test_the_worked_examples(root: Path, tmp_path: Path) -> None:
     assert "No experiment of this study is a row of the talk" in output
     accuracy = pd.read_csv(folder / "results/mine/tables/accuracy.csv")
     assert accuracy.groupby(["experiment", "stage"])["accuracy"].mean().min() > 60
+    # The layer type, the key, the figure and the table are there, and no simulator differs on them.
+    sizes = pd.read_csv(folder / "results/mine/tables/sizes.csv").set_index("experiment")
+    assert sizes.loc["my-net-stripes", "synapses"] <= 40 * 144 / 4 + 40 * 40 + 40 * 2
+    log = (folder / "results/mine/logs/my-net-stripes/seed-0/train_original.log").read_text()
+    assert "epoch 4/4" in log
+    summary = (folder / "results/mine/summary.html").read_text()
+    assert "How large the networks are" in summary and "potentials-my-net-stripes" in summary
+    # What the page adds to the code is as tidy as the rest, and the type checker finds nothing forgotten.
+    for command in (
+        ["ruff", "check", "src"],
+        ["mypy", "src"],
+        ["snakemake", "--lint", "--configfile", "my-study.yaml"],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_rule_graph_is_the_workflows(root: Path) -> None:

@@ -10,7 +10,7 @@ little; figures are medians of ratios within a turn.
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, assert_never
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from torch.nn import functional
 from steep.architecture import Conv, Dense, MaxPool, dense_reads, layer_shapes, parse_layers, units
 from steep.datasets import SOURCES
 from steep.encodings import CURRENTS
+from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import ACTIVATIONS, DeepNetwork, as_tensor
 from steep.recipes import OriginalRecipe, SharpeningRecipe
@@ -53,7 +54,7 @@ def plain_network(spec: dict[str, Any], dropout: float, input_dropout: float) ->
                 modules.append(nn.MaxPool2d(size))
                 continue
             case _:
-                assert_never(layer)
+                raise SteepError(f"{layer}: the benchmark has no plain form of it; leave its network out")
         modules.append(ACTIVATIONS[spec["activation"]]())
         modules += [nn.Dropout(dropped)] if dropped else []
     modules += [] if flat else [nn.Flatten()]

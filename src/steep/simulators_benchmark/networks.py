@@ -6,13 +6,14 @@ half-integer, so no sum ever equals it.
 """
 
 from dataclasses import replace
-from typing import Any, assert_never
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from steep.architecture import Conv, Dense, Layer, MaxPool, Shape, layer_shapes, parse_layers
+from steep.errors import SteepError
 from steep.simulators_benchmark.simulation import Recorded
 from steep.simulators_benchmark.torch_modules import modules
 from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork, WeightedLayer
@@ -73,8 +74,7 @@ def _drawn(rng: np.random.Generator, layer: Layer, shape: Shape) -> ThresholdLay
             return DenseLayer(weight(layer.weight_shape(shape)), np.zeros(count))
         case Conv(filters):
             return ConvLayer(weight(layer.weight_shape(shape)), np.zeros(filters), layer.stride, layer.padding(shape))
-        case _:
-            assert_never(layer)
+    raise SteepError(f"{layer}: the benchmark has no random weights for it; leave its network out")
 
 
 def _last(network: ThresholdNetwork) -> nn.Module:
