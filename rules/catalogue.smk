@@ -23,10 +23,11 @@ for entry in FIGURES:
             mem_mb=attempts(entry.memory_MB),
             runtime=attempts(entry.minutes),
         params:
-            line=line(entry),
+            words=words(entry),
+            reads=reads(entry),
             code=code(entry.verb),
         shell:
-            "STEEP_JOB=figures python -m steep {params.line} --output {output:q} 2>&1 | tee -i {log:q}"
+            "STEEP_JOB=figures python -m steep {params.words} {params.reads} --output {output:q} 2>&1 | tee -i {log:q}"
 
 
 for entry in TABLES:
@@ -51,11 +52,12 @@ for entry in TABLES:
             mem_mb=attempts(entry.memory_MB),
             runtime=attempts(entry.minutes),
         params:
-            line=line(entry),
+            words=words(entry),
+            reads=reads(entry),
             also=also(entry),
             code=code(entry.verb),
         shell:
-            "STEEP_JOB=tables python -m steep {params.line} --csv {output.csv:q} --html {output.html:q} {params.also}"
+            "STEEP_JOB=tables python -m steep {params.words} {params.reads} --csv {output.csv:q} --html {output.html:q} {params.also}"
             " 2>&1 | tee -i {log:q}"
 
 

@@ -15,7 +15,7 @@ from steep.errors import SteepError
 from steep.simulators import MODULES
 from steep.study.catalogue import FIGURES, PROVENANCE, STUDY_RESULTS, TABLES, VIEWED
 from steep.study.config import check_config, read_arguments, read_config
-from steep.study.options import dashed
+from steep.study.entries import options_of
 from steep.study.study import MEASURABLE, READOUTS, SPLITS, Study, as_json, ending
 
 CONFIG_FILES = list(map(str, workflow.configfiles))
@@ -169,13 +169,16 @@ def made_from(entry):
     return {name: found(files) for name, files in entry.inputs.items()}
 
 
-def line(entry):
-    """Function that returns an entry's verb, and what it is told: the rule's input and words of the config."""
-    return lambda wildcards, input: entry.line(STUDY, wildcards, {name: input.get(name) for name in entry.inputs})
+def words(entry):
+    """Function that returns an entry's verb and what it is told of the config: when that changes, the job runs again."""
+    return lambda wildcards: entry.words(STUDY, wildcards)
+
+
+def reads(entry):
+    """Function that returns the options of the files that an entry's verb reads."""
+    return lambda wildcards, input: options_of({name: input.get(name) for name in entry.inputs})
 
 
 def also(entry):
-    """Function that returns what else a table's verb writes."""
-    return lambda wildcards, output: shlex.join(
-        word for name in entry.also for word in (dashed(name), output.get(name))
-    )
+    """Function that returns the options of what a table's verb writes besides the table."""
+    return lambda wildcards, output: options_of({name: output.get(name) for name in entry.also})

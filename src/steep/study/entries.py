@@ -102,6 +102,15 @@ class Each:
     of: Callable[[Study], Iterable[str]]
 
 
+def options_of(files: Mapping[str, str | list[str]]) -> str:
+    """Return options and their files, as a shell takes them."""
+    return shlex.join(
+        word
+        for name, paths in files.items()
+        for word in (dashed(name), *([paths] if isinstance(paths, str) else paths))
+    )
+
+
 @dataclass(frozen=True)
 class Entry:
     """A figure or a table of the study.
@@ -159,14 +168,10 @@ class Entry:
             return f"{{{self.each.wildcard}}}/{self.rule}"
         return f"{self.rule}-{{{self.each.wildcard}}}" if self.each else self.rule
 
-    def line(self, study: Study, wildcards: Wildcards, inputs: Mapping[str, str | list[str]]) -> str:
-        """Return the verb and what it is told, as a shell takes it, but for what it writes."""
-        words = [self.verb]
-        for name, files in inputs.items():
-            words += [dashed(name), *([files] if isinstance(files, str) else files)]
-        for name, told in self.told.items():
-            words += [dashed(name), told.text(study, wildcards)]
-        return shlex.join(words)
+    def words(self, study: Study, wildcards: Wildcards) -> str:
+        """Return the verb and what it is told besides files, as a shell takes it."""
+        told = [word for name, told in self.told.items() for word in (dashed(name), told.text(study, wildcards))]
+        return shlex.join([self.verb, *told])
 
     def heading(self, wildcards: Wildcards) -> str:
         """Return what the report calls it."""
