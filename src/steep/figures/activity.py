@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from steep.analysis.energy import COUNTED
@@ -29,9 +30,13 @@ def draw(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
     names = list(table["experiment"].unique())
     heights = [int((table["experiment"] == name).sum()) for name in names]
     figure, axes = plt.subplots(
-        *(len(names), 2),
+        len(names),
+        2,
         figsize=(9.5, 0.26 * sum(heights) + 0.7 * len(names) + 0.6),
-        **{"layout": "constrained", "squeeze": False, "sharex": "col", "height_ratios": heights},
+        layout="constrained",
+        squeeze=False,
+        sharex="col",
+        height_ratios=heights,
     )
     for (left, right), name in zip(axes, names, strict=True):
         rows = table[table["experiment"] == name]
@@ -65,7 +70,7 @@ def draw(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
     return figure
 
 
-def _points(axis: plt.Axes, at: np.ndarray, whole: pd.Series, part: pd.Series, colour: str) -> None:
+def _points(axis: Axes, at: np.ndarray, whole: pd.Series, part: pd.Series, colour: str) -> None:
     """Draw a part and its whole as points, for a logarithmic axis has no origin for bars, with the number and the
     percentage beside them."""
     axis.plot(whole.where(whole > 0), at, "o", color="#AAAAAA", markersize=7)
@@ -75,7 +80,10 @@ def _points(axis: plt.Axes, at: np.ndarray, whole: pd.Series, part: pd.Series, c
             axis.annotate(
                 f"{number(some)}, {100 * some / all_:.0f}%",
                 (all_, y),
-                **{"xytext": (7, 0), "textcoords": "offset points", "va": "center", "fontsize": 7},
+                xytext=(7, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=7,
             )
     axis.set_xscale("log")
     axis.margins(x=0.25)

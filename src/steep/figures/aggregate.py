@@ -58,17 +58,19 @@ def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, title: str,
     columns : frames shown.
 
     """
-    if not fits(network):
-        raise SteepError(f"this figure is for a first layer of at most {MOST} convolutions; draw another experiment")
     layer, shape = network.layers[0], network.shapes[1]
-    filters, image = len(layer.weight), network.input_shape[1:]
+    if not isinstance(layer, ConvLayer) or not fits(network):
+        raise SteepError(f"this figure is for a first layer of at most {MOST} convolutions; draw another experiment")
+    filters, (_, height, width) = len(layer.weight), network.input_shape
     check_examples(examples, network.shapes)
     shown, heading = choose(examples, title)
     shown = shown[:columns]
     figure, axes = plt.subplots(
-        *(filters + 2, len(shown) + 1),
+        filters + 2,
+        len(shown) + 1,
         figsize=(1.75 * (len(shown) + 1), 1.75 * (filters + 2) + 0.9),
-        **{"layout": "constrained", "squeeze": False},
+        layout="constrained",
+        squeeze=False,
     )
     figure.suptitle(heading, fontsize=11)
     colours = ListedColormap(COLOURS[: 2**filters])
@@ -90,10 +92,10 @@ def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, title: str,
         picture(axes[0, column], value.mean(0) / top, label, cmap="gray_r", vmin=0, vmax=1)
         spikes = examples["layer1"][frame].reshape(shape)
         for number in range(filters):
-            on = np.where(centred(spikes[number].astype(np.int64), layer, image) > 0, 1 << number, 0)
+            on = np.where(centred(spikes[number].astype(np.int64), layer, (height, width)) > 0, 1 << number, 0)
             picture(axes[number + 1, column], on, cmap=colours, norm=norm)
             axes[number + 1, column].set_xlabel(f"{spikes[number].sum()} spikes", fontsize=7)
-        total = centred(aggregated(spikes), layer, image)
+        total = centred(aggregated(spikes), layer, (height, width))
         mappable = axes[-1, column].imshow(np.ma.masked_less(total, 0), cmap=colours, norm=norm, interpolation="none")
         axes[-1, column].set(xticks=[], yticks=[], facecolor="#DDDDDD")
         axes[-1, column].spines[:].set(visible=True, linewidth=0.5, color=GREY)

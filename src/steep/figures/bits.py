@@ -1,6 +1,7 @@
 """Figure: accuracy against the bits of the weights, of all layers together and of each alone."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,8 +42,13 @@ def draw(bits: pd.DataFrame, layers: list[int], title: str) -> Figure:
     best = max(mean.max() for _, mean, _ in curves)
     for number, (name, (count, mean, half)) in enumerate(zip(names, curves, strict=True)):
         label = "all layers" if name == "all" else f"{layer_name(layers[int(name) - 1], layers[-1])} alone"
-        style = {"color": colours[0 if name == "all" else int(name)], "marker": MARKERS[number % len(MARKERS)]}
-        style |= {"capsize": 3, "markersize": 5, "linewidth": 2 if name == "all" else 1}
+        style: dict[str, Any] = {
+            "color": colours[0 if name == "all" else int(name)],
+            "marker": MARKERS[number % len(MARKERS)],
+            "capsize": 3,
+            "markersize": 5,
+            "linewidth": 2 if name == "all" else 1,
+        }
         whole.errorbar(count, mean, error_bars(mean, half), label=label, **style)
         # The curves lie on each other, so each a little beside the one before; no bars of points that are not shown.
         beside = count + 0.08 * (number - (len(names) - 1) / 2)

@@ -66,7 +66,8 @@ def draw(
                 axis.text(column, row, f"{value}", ha="center", va="center", fontsize=size, color=ink)
         axis.set_title(
             f"{name}\n{accuracy:.2f}%, {wrong.sum():,} of {matrix.sum():,} wrong",
-            **{"fontsize": 9, "color": STAGES[stage][1]},
+            fontsize=9,
+            color=STAGES[stage][1],
         )
     change = matrices["threshold"] - matrices["original"]
     np.fill_diagonal(change, 0)
@@ -97,8 +98,8 @@ def plot(activity: list[Path], classes: list[Path], simulators: list[str], names
         raise SteepError("--classes and --activity are not of the same frames; give files of the same seeds, in order")
     count = len(names)
     matrices = {
-        "original": sum(confusion(one["labels"], one["original"], count) for one in original),
-        "threshold": sum(confusion(one["labels"], one["classes"], count) for one in spiking),
+        "original": np.sum([confusion(one["labels"], one["original"], count) for one in original], axis=0),
+        "threshold": np.sum([confusion(one["labels"], one["classes"], count) for one in spiking], axis=0),
     }
     turns = [
         turned(one["labels"], one["original"], other["classes"]) for one, other in zip(original, spiking, strict=True)

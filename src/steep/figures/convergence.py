@@ -115,8 +115,14 @@ def _progress(axis: Axes, sharpness: np.ndarray, binary: np.ndarray, numbers: li
     for layer, colour in enumerate(layer_colours(layers)):
         if not together:
             axis.plot(range(epochs), sharpness[:, layer], "--", color=colour)
-        style = {"color": colour, "marker": MARKERS[layer % len(MARKERS)], "markersize": 3}
-        handles += axis.plot(range(epochs), binary[:, layer], label=f"layer {numbers[layer]}", **style)
+        handles += axis.plot(
+            range(epochs),
+            binary[:, layer],
+            label=f"layer {numbers[layer]}",
+            color=colour,
+            marker=MARKERS[layer % len(MARKERS)],
+            markersize=3,
+        )
     whole_numbers(axis.xaxis)
     axis.set(ylim=(-0.03, 1.05), ylabel="fraction", xlim=(-0.5, epochs - 0.5))
     axis.set_title("Sharpness, and how binary the activations are")

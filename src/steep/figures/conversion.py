@@ -14,7 +14,7 @@ from steep.frames import Frames
 
 EXAMPLES = 3
 # What encodings are drawn with where the study gives the data to no experiment so.
-USUAL = {
+USUAL: dict[str, dict[str, Any]] = {
     "binarize": {"kind": "binarize", "threshold": 0.5},
     "contours": {"kind": "contours", "sigma": 1, "low": 0.1, "high": 0.2},
     "current": {"kind": "current"},
@@ -51,9 +51,11 @@ def draw(frames: Frames, encodings: dict[str, dict[str, Any]], title: str) -> Fi
     spectrum = frames.shape[1] == 1
     columns, lowest = len(shown) + 1, len(chosen) - 1
     figure, axes = plt.subplots(
-        *(len(chosen), columns),
+        len(chosen),
+        columns,
         figsize=(2.75 * columns, 1.6 * len(chosen) + 0.7) if spectrum else (1.9 * columns, 1.95 * len(chosen) + 0.5),
-        **{"layout": "constrained", "squeeze": False},
+        layout="constrained",
+        squeeze=False,
     )
     figure.suptitle(title, fontsize=11)
     show = _spectrum if spectrum else _image

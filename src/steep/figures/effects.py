@@ -37,8 +37,12 @@ def draw(effects: pd.DataFrame, evaluation: str) -> Figure:
         axis.annotate(
             text,
             (1, y),
-            **{"xycoords": axis.get_yaxis_transform(), "xytext": (4, 0), "textcoords": "offset points"},
-            **{"va": "center", "fontsize": 8, "color": colour},
+            xycoords=axis.get_yaxis_transform(),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+            color=colour,
         )
     axis.set_xscale("symlog", linthresh=1)  # small effects beside large ones
     low, high = axis.get_xlim()

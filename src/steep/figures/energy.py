@@ -56,11 +56,7 @@ def draw(energies: pd.DataFrame, published: pd.DataFrame, titles: dict[str, str]
         values = (
             f"{row.low_uJ:g}" if row.low_uJ == row.high_uJ else f"{row.low_uJ:g} or {row.high_uJ:g}: sources conflict"
         )
-        axis.annotate(
-            values,
-            (row.high_uJ, y),
-            **{"xytext": (9, 0), "textcoords": "offset points", "va": "center", "fontsize": 7},
-        )
+        axis.annotate(values, (row.high_uJ, y), xytext=(9, 0), textcoords="offset points", va="center", fontsize=7)
         ticks.append(y)
         words.append(f"{row.system}, MNIST {row.accuracy:g}%")
         y += 1

@@ -7,11 +7,13 @@ units in order of activity. Dead units lie at 0 there and saturated ones at 1, i
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.colors import PowerNorm
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import PowerNorm, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
@@ -24,7 +26,10 @@ from steep.files import read_npz
 RATES, SCALE = "Blues", PowerNorm(0.5, 0, 1)
 DEAD, SATURATED, GAP = VERMILION, "#F0E442", 2.0
 # What a dead or saturated map is drawn with besides its colour.
-MARKED_MAP = {DEAD: {"hatch": "xxxx", "linestyle": "-"}, SATURATED: {"hatch": "----", "linestyle": ":"}}
+MARKED_MAP: dict[str, dict[str, Any]] = {
+    DEAD: {"hatch": "xxxx", "linestyle": "-"},
+    SATURATED: {"hatch": "----", "linestyle": ":"},
+}
 
 
 def draw(activity: dict[str, np.ndarray], title: str) -> Figure:
@@ -39,9 +44,12 @@ def draw(activity: dict[str, np.ndarray], title: str) -> Figure:
     frames = len(activity["labels"])
     last = activity["frame_spikes"].shape[1] - 1
     figure, axes = plt.subplots(
-        *(2, last),
+        2,
+        last,
         figsize=(2.6 * last + 1.6, 5.6),
-        **{"layout": "constrained", "squeeze": False, "height_ratios": [1.6, 1]},
+        layout="constrained",
+        squeeze=False,
+        height_ratios=[1.6, 1],
     )
     figure.suptitle(f"{title}, first seed", fontsize=11)
     image = None
@@ -98,8 +106,19 @@ def _key(maps: bool) -> list[Artist]:
         (DEAD, "dead unit: never fires", "dead map: none of its units ever fires"),
         (SATURATED, "saturated unit: always fires", "saturated map: all its units always fire"),
     ):
-        style = {"marker": "s", "linestyle": "none", "markersize": 6, "markeredgecolor": GREY, "markeredgewidth": 0.4}
-        handles.append(Line2D([], [], color=colour, label=unit, **style))
+        handles.append(
+            Line2D(
+                [],
+                [],
+                color=colour,
+                label=unit,
+                marker="s",
+                linestyle="none",
+                markersize=6,
+                markeredgecolor=GREY,
+                markeredgewidth=0.4,
+            )
+        )
         if maps:
             handles.append(Patch(facecolor=colour, edgecolor=SPIKE, label=whole, **MARKED_MAP[colour]))
     return handles
@@ -109,12 +128,12 @@ def coloured(rate: np.ndarray) -> np.ndarray:
     """Return RGBA of how often units fire, dead and saturated ones in colours of their own, gaps white."""
     colours = plt.get_cmap(RATES)(SCALE(rate.clip(0, 1)))
     for value, colour in ((0.0, DEAD), (1.0, SATURATED)):
-        colours[rate == value] = plt.matplotlib.colors.to_rgba(colour)
+        colours[rate == value] = to_rgba(colour)
     colours[rate == GAP] = 1.0
     return colours
 
 
-def _maps(axis: Axes, rate: np.ndarray, shape: tuple[int, ...], marked: dict[str, np.ndarray]) -> plt.cm.ScalarMappable:
+def _maps(axis: Axes, rate: np.ndarray, shape: tuple[int, ...], marked: dict[str, np.ndarray]) -> ScalarMappable:
     """Show feature maps as pictures; those `marked`, bool (maps,) by colour, in a frame and hatched."""
     axis.imshow(coloured(as_grid(rate, shape, GAP)), interpolation="none")
     axis.axis("off")
@@ -125,7 +144,7 @@ def _maps(axis: Axes, rate: np.ndarray, shape: tuple[int, ...], marked: dict[str
             top, left = np.argwhere(place == number)[0]
             corner = (left - 0.5, top - 0.5)
             axis.add_patch(Rectangle(corner, width, height, facecolor="none", edgecolor=SPIKE, **MARKED_MAP[colour]))
-    return plt.cm.ScalarMappable(SCALE, RATES)
+    return ScalarMappable(SCALE, RATES)
 
 
 def _units(axis: Axes, rate: np.ndarray) -> None:
@@ -133,12 +152,21 @@ def _units(axis: Axes, rate: np.ndarray) -> None:
     order = np.sort(rate)[::-1]
     at = np.arange(len(order))
     axis.fill_between(at, order, step="mid", color=BLUE, alpha=0.25, linewidth=0)
-    style = {"clip_on": False, "zorder": 3, "rasterized": len(order) > 200}
+    style: dict[str, Any] = {"clip_on": False, "zorder": 3, "rasterized": len(order) > 200}
     between = (order > 0) & (order < 1)
     axis.scatter(at[between], order[between], s=9, color=BLUE, linewidths=0, **style)
-    edge = {"edgecolors": GREY, "linewidths": 0.4 if len(order) <= 200 else 0}
+    edge = 0.4 if len(order) <= 200 else 0
     for value, colour in ((0.0, DEAD), (1.0, SATURATED)):
-        axis.scatter(at[order == value], order[order == value], s=16, c=colour, marker="s", **edge, **style)
+        axis.scatter(
+            at[order == value],
+            order[order == value],
+            s=16,
+            c=colour,
+            marker="s",
+            edgecolors=GREY,
+            linewidths=edge,
+            **style,
+        )
     axis.set(xlabel="units, most active first", ylim=(0, 1), xlim=(-0.5, len(order) - 0.5))
     axis.set_ylabel("part of the frames", fontsize=8, color=GREY)
     whole_numbers(axis.xaxis, 5)

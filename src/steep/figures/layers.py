@@ -6,6 +6,7 @@ One row per frame, one column per layer; each spike is a dark pixel, feature map
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from steep.analysis.activity import check_examples
@@ -41,9 +42,11 @@ def draw(examples: dict[str, np.ndarray], shapes: list[tuple[int, ...]], title: 
     chosen = chosen[:rows]
     last = len(shapes) - 1
     figure, axes = plt.subplots(
-        *(len(chosen), last + 1),
+        len(chosen),
+        last + 1,
         figsize=(1.9 * (last + 1) + 0.6, 1.9 * len(chosen) + 0.8),
-        **{"layout": "constrained", "squeeze": False},
+        layout="constrained",
+        squeeze=False,
     )
     figure.suptitle(heading, fontsize=11)
     for row, frame in enumerate(chosen):
@@ -54,7 +57,7 @@ def draw(examples: dict[str, np.ndarray], shapes: list[tuple[int, ...]], title: 
                 continue
             if number == 0:
                 show_input(axis, examples["values"][frame], int(examples["full_scale"]))
-                count = np.count_nonzero(examples["values"][frame])
+                count = int(np.count_nonzero(examples["values"][frame]))
             else:
                 spikes = examples[f"layer{number}"][frame]
                 picture(axis, as_grid(spikes, shape, GAP), cmap="gray_r", vmin=0, vmax=1)
@@ -68,7 +71,7 @@ def draw(examples: dict[str, np.ndarray], shapes: list[tuple[int, ...]], title: 
     return figure
 
 
-def show_input(axis: plt.Axes, value: np.ndarray, full_scale: int) -> None:
+def show_input(axis: Axes, value: np.ndarray, full_scale: int) -> None:
     """Show a frame: spikes dark; currents as grey levels, a spectrum as a curve."""
     scaled = value.astype(np.float64) / full_scale
     if value.shape[1] == 1:
@@ -80,7 +83,7 @@ def show_input(axis: plt.Axes, value: np.ndarray, full_scale: int) -> None:
         picture(axis, scaled[0], cmap="gray_r", vmin=0, vmax=1)
 
 
-def _potentials(axis: plt.Axes, potential: np.ndarray, label: int, lowest: bool) -> None:
+def _potentials(axis: Axes, potential: np.ndarray, label: int, lowest: bool) -> None:
     """Draw the output units' potentials, the largest coloured; a dot where the unit fires."""
     classes = np.arange(len(potential))
     colours = np.where(classes == potential.argmax(), STAGES["threshold"][1], "#BBBBBB")

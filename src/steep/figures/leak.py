@@ -1,6 +1,7 @@
 """Figure: when do frames disturb each other? Accuracy against leak and frame spacing."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -24,7 +25,7 @@ def draw(studies: pd.DataFrame, title: str) -> Figure:
     figure.suptitle(title, fontsize=11)
     for number, (leak, group) in enumerate(rows.groupby("leak", sort=True)):
         spacing, mean, half = with_interval(group, "spacing")
-        style = {"capsize": 3, "markersize": 5} | look(number)
+        style: dict[str, Any] = {"capsize": 3, "markersize": 5, **look(number)}
         left.errorbar(spacing, mean, error_bars(mean, half), label=f"leak {leak:g}", **style)
         right.errorbar((1 - leak) ** spacing, mean, error_bars(mean, half), linestyle="", **style)
     left.set(

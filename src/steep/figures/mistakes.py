@@ -55,9 +55,12 @@ def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, names: list
         axis.text(0.5, 0.5, f"{title}: every frame is classified rightly", ha="center")
         return figure
     figure, axes = plt.subplots(
-        *(len(wrong), 4),
+        len(wrong),
+        4,
         figsize=(11.5, (2.2 + room_below(names)) * len(wrong) + 0.9),
-        **{"layout": "constrained", "squeeze": False, "width_ratios": [1, 1.2, 1.35, 2.2]},
+        layout="constrained",
+        squeeze=False,
+        width_ratios=[1, 1.2, 1.35, 2.2],
     )
     figure.suptitle(title, fontsize=11)
     for row, frame in zip(axes, wrong, strict=True):

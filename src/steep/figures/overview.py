@@ -1,9 +1,11 @@
 """Figure: the answer in one picture, original and spiking accuracy of every network, the talk beside ours."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.path import Path as Outline
@@ -46,8 +48,10 @@ def draw(overview: pd.DataFrame, evaluation: str) -> Figure:
         1.01, -0.5, "spiking accuracy is", transform=axis.get_yaxis_transform(), va="bottom", fontsize=8, color=GREY
     )
     axis.set(
-        **{"yticks": range(len(overview)), "yticklabels": [f"{r.network}\n{r.data}" for r in overview.itertuples()]},
-        **{"xlabel": f"{evaluation} accuracy, %", "ylim": (len(overview) - 0.5, -0.5)},
+        yticks=range(len(overview)),
+        yticklabels=[f"{row.network}\n{row.data}" for row in overview.itertuples()],
+        xlabel=f"{evaluation} accuracy, %",
+        ylim=(len(overview) - 0.5, -0.5),
     )
     axis.tick_params(axis="y", length=0, labelsize=8)
     axis.grid(axis="x", color=GREY, alpha=0.2)
@@ -56,7 +60,7 @@ def draw(overview: pd.DataFrame, evaluation: str) -> Figure:
         axis.set_xlim(right=100.5)  # an interval over few seeds may reach beyond what an accuracy can be
     for y in range(len(overview) - 1):
         axis.axhline(y + 0.5, color=GREY, linewidth=0.4, alpha=0.4)
-    head = {"marker": HEADS[-1], "markersize": 12, "linestyle": ""}
+    head: dict[str, Any] = {"marker": HEADS[-1], "markersize": 12, "linestyle": ""}
     handles = [
         Line2D([], [], color=STAGES["original"][1], marker="o", linestyle="", label="ours: original"),
         Line2D([], [], color=STAGES["threshold"][1], label="ours: spiking (tip)", **head),
@@ -66,25 +70,34 @@ def draw(overview: pd.DataFrame, evaluation: str) -> Figure:
         handles.insert(0, Line2D([], [], color=TALK, label="talk: spiking (tip)", **head))
         handles.insert(0, Line2D([], [], color=TALK, marker="o", linestyle="", label="talk: original"))
     if (of_the_talk & overview["generated"]).any():
-        hollow = {"marker": "o", "markerfacecolor": "white", "linestyle": ""}
-        handles.append(Line2D([], [], color=TALK, label="open: the talk's data are not ours", **hollow))
+        words = "open: the talk's data are not ours"
+        handles.append(Line2D([], [], color=TALK, marker="o", markerfacecolor="white", linestyle="", label=words))
     figure.legend(handles=handles, fontsize=8, loc="outside upper center", ncols=len(handles))
     return figure
 
 
-def _arrow(axis: plt.Axes, y: float, start: float, end: float, from_: str, to: str, hollow: bool = False) -> None:
+def _arrow(axis: Axes, y: float, start: float, end: float, from_: str, to: str, hollow: bool = False) -> None:
     """Draw a circle, and from it an arrow whose tip lies at the end.
 
     The head is of one size however near the two lie, with a white margin where it covers the circle.
     """
-    fill = {"markerfacecolor": "white"} if hollow else {}
-    axis.plot(start, y, "o", color=from_, markersize=8, zorder=3, **fill)
+    inside = "white" if hollow else from_
+    axis.plot(start, y, "o", color=from_, markerfacecolor=inside, markersize=8, zorder=3)
     if start == end:
         axis.annotate("and spiking", (start, y), (7, 0), textcoords="offset points", va="center", fontsize=7)
         return
     axis.plot([start, end], [y, y], color=to, linewidth=1.5, zorder=1)
-    head = {"marker": HEADS[1 if end > start else -1], "markersize": 12, "markeredgewidth": 0.8}
-    axis.plot(end, y, color=to, zorder=4, path_effects=[withStroke(linewidth=2.5, foreground="white")], **head, **fill)
+    axis.plot(
+        end,
+        y,
+        color=to,
+        zorder=4,
+        path_effects=[withStroke(linewidth=2.5, foreground="white")],
+        marker=HEADS[1 if end > start else -1],
+        markersize=12,
+        markeredgewidth=0.8,
+        markerfacecolor="white" if hollow else to,
+    )
 
 
 def plot(verdicts: Path, evaluation: str) -> Figure:

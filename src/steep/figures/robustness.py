@@ -31,8 +31,8 @@ def draw(studies: pd.DataFrame, bits: pd.DataFrame, title: str) -> Figure:
         rate, mean, half = with_interval(
             faults[(faults[others] == 0).all(axis=1)].drop_duplicates(["seed", kind]), kind
         )
-        style = {"color": colour, "marker": marker, "capsize": 3, "markersize": 5}
-        left.errorbar(rate, mean, error_bars(mean, half), label=name, **style)
+        bars = error_bars(mean, half)
+        left.errorbar(rate, mean, bars, label=name, color=colour, marker=marker, capsize=3, markersize=5)
     left.set_xscale("symlog", linthresh=smallest)
     left.set_xlim(left=0)
     left.set(xlabel="probability", ylabel="validation accuracy, %")

@@ -37,9 +37,12 @@ def draw(settings: dict[str, tuple[str, float]]) -> Figure:
     columns = min(COLUMNS, len(settings))
     lines = math.ceil(len(settings) / columns)
     figure, axes = plt.subplots(
-        *(2 * lines, columns),
+        2 * lines,
+        columns,
         figsize=(3.4 * columns + 1.2, 4.2 * lines + 0.4),
-        **{"layout": "constrained", "squeeze": False, "sharex": True},
+        layout="constrained",
+        squeeze=False,
+        sharex=True,
     )
     steepest = min(max(widest for _, widest in settings.values()) * SLOPE / 4, STEEPEST)
     x = np.linspace(-1, 2, 1501)

@@ -26,9 +26,12 @@ def draw(table: pd.DataFrame) -> Figure:
     columns = min(2, len(networks))
     lines = -(-len(networks) // columns)
     figure, axes = plt.subplots(
-        *(lines, columns),
+        lines,
+        columns,
         figsize=(2.6 + 3.6 * columns, 0.8 + lines * (0.6 + 0.19 * len(names))),
-        **{"layout": "constrained", "sharey": True, "squeeze": False},
+        layout="constrained",
+        sharey=True,
+        squeeze=False,
     )
     for axis in axes.flat[len(networks) :]:
         axis.set_visible(False)
@@ -47,8 +50,12 @@ def draw(table: pd.DataFrame) -> Figure:
             axis.plot(row["frames_per_cpu_s"], height, "o", color=colour, markersize=4)
             if row["differing"]:
                 axis.annotate(
-                    *("other spikes", (row["frames_per_cpu_s"], height)),
-                    **{"xytext": (6, 0), "textcoords": "offset points", "va": "center", "size": 7},
+                    "other spikes",
+                    (row["frames_per_cpu_s"], height),
+                    xytext=(6, 0),
+                    textcoords="offset points",
+                    va="center",
+                    size=7,
                 )
         axis.set(xscale="log", title=network, ylim=(-0.7, len(names) - 0.3))
         axis.set_yticks(range(len(names)), names, size=7)
@@ -57,10 +64,9 @@ def draw(table: pd.DataFrame) -> Figure:
         axis.set_xlabel("frames per second")
     found = dict.fromkeys(_family(name) for name in reversed(names))
     handles = [Line2D([], [], marker="o", linestyle="", color=colour, label=title) for colour, title in found]
-    hollow = {"marker": "o", "linestyle": "", "color": GREY, "markerfacecolor": "none"}
     handles += [
         Line2D([], [], marker="o", linestyle="", color=GREY, markersize=4, label="of CPU time"),
-        Line2D([], [], label="of wall time", **hollow),
+        Line2D([], [], marker="o", linestyle="", color=GREY, markerfacecolor="none", label="of wall time"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=7)
     return figure
@@ -87,9 +93,13 @@ def draw_curves(table: pd.DataFrame) -> Figure:
         for number, name in enumerate(names):
             own = rows[rows["implementation"] == name].sort_values(across)
             axis.plot(
-                *(own[across], own[up]),
-                **{"color": PALETTE[number % len(PALETTE)], "marker": MARKERS[number % len(MARKERS)]},
-                **{"linestyle": "-" if number < len(PALETTE) else "--", "markersize": 4, "label": name},
+                own[across],
+                own[up],
+                color=PALETTE[number % len(PALETTE)],
+                marker=MARKERS[number % len(MARKERS)],
+                linestyle="-" if number < len(PALETTE) else "--",
+                markersize=4,
+                label=name,
             )
         axis.set(xscale="log", yscale="log", xlabel=xlabel, ylabel=ylabel)
         axis.grid(color=GREY, alpha=0.2)

@@ -20,9 +20,12 @@ def draw(table: pd.DataFrame) -> Figure:
         for name, rows in chosen.groupby("implementation", sort=False):
             rows, number = rows.sort_values(size), ways.index(name.split(" (")[0])
             axis.plot(
-                *(rows[size], rows["us_per_step"]),
-                **{"label": name, "markersize": 5} | look(number),
+                rows[size],
+                rows["us_per_step"],
+                label=name,
+                markersize=5,
                 linestyle="--" if "cython" in name else "-",
+                **look(number),
             )
         axis.set(xscale="log", yscale="log", xlabel=title)
         axis.grid(axis="y", color=GREY, alpha=0.2)

@@ -101,8 +101,8 @@ def error_bars(mean: np.ndarray, half: np.ndarray) -> np.ndarray:
 def picture(axis: Axes, image: np.ndarray, title: str = "", **style: Any) -> None:
     """Show an array as pixels, without ticks, in a thin frame; values of 0 and 1 as silence and spike unless `style`
     says otherwise."""
-    colours = {} if image.ndim == 3 or "cmap" in style else {"cmap": ListedColormap([SILENCE, SPIKE])}
-    limits = {} if image.ndim == 3 or "norm" in style or "vmin" in style else {"vmin": 0, "vmax": 1}
+    colours: dict[str, Any] = {} if image.ndim == 3 or "cmap" in style else {"cmap": ListedColormap([SILENCE, SPIKE])}
+    limits: dict[str, Any] = {} if image.ndim == 3 or "norm" in style or "vmin" in style else {"vmin": 0, "vmax": 1}
     axis.imshow(image, interpolation="none", **colours, **limits, **style)
     axis.set(xticks=[], yticks=[])
     axis.set_title(title, fontsize=8)

@@ -49,7 +49,7 @@ def make_literal(figure: Figure) -> None:
     """Set all text of a figure as it is, and such that it fits; formulas are its own ones and numbers on axes."""
 
     def room(text: Text, part: float) -> int:
-        return max(20, int(part * figure.get_figwidth() * 72 / (NARROW * text.get_fontsize())))
+        return max(20, int(part * figure.get_figwidth() * 72 / (NARROW * float(text.get_fontsize()))))
 
     labels: set[Artist] = set()
     for axis in figure.findobj(Axis):

@@ -19,9 +19,15 @@ def respond(currents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     which a current is injected at every step."""
     nothing = np.zeros(0, np.int64)
     network = StpuNetwork(
-        **{"initial": np.zeros(1), "threshold": np.array([THRESHOLD]), "reset": np.zeros(1), "leak": np.ones(1)},
-        **{"is_input": np.array([False]), "source": nothing, "target": nothing},
-        **{"weight": np.zeros(0), "delay": nothing},
+        initial=np.zeros(1),
+        threshold=np.array([THRESHOLD]),
+        reset=np.zeros(1),
+        leak=np.ones(1),
+        is_input=np.array([False]),
+        source=nothing,
+        target=nothing,
+        weight=np.zeros(0),
+        delay=nothing,
     )
     steps = np.arange(len(currents))
     stimulus = Stimulus(nothing, nothing, steps, np.zeros_like(steps), currents)
@@ -51,8 +57,12 @@ def draw() -> Figure:
     right.text(len(FRAMES) - 0.4, 1.35, "spikes", va="center", fontsize=8, color=VERMILION)
     right.text(len(FRAMES) - 0.4, THRESHOLD, "threshold", va="center", fontsize=8, color=GREY)
     right.set(
-        **{"title": "Spiking neuron: one frame, one step", "xlabel": "step (a new frame at each)"},
-        **{"ylabel": "membrane", "xticks": step, "xlim": (-0.6, len(FRAMES) - 0.4), "ylim": (-0.75, 1.5)},
+        title="Spiking neuron: one frame, one step",
+        xlabel="step (a new frame at each)",
+        ylabel="membrane",
+        xticks=step,
+        xlim=(-0.6, len(FRAMES) - 0.4),
+        ylim=(-0.75, 1.5),
     )
     return figure
 
