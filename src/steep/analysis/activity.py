@@ -117,7 +117,9 @@ def activity_rows(activity: dict[str, np.ndarray], labels: dict[str, Any]) -> li
         rows.append(
             {
                 **labels,
-                **{"layer": layer, "units": len(counts), "frames": frames},
+                "layer": layer,
+                "units": len(counts),
+                "frames": frames,
                 "spikes_per_frame": activity["frame_spikes"][:, layer].mean(),
                 "events_per_frame": events.mean(),
                 "events_lowest": events.min(),

@@ -68,6 +68,8 @@ def _verdict(new: pd.Series, reference: pd.Series) -> dict[str, object]:
     limits = test.confidence_interval(CONFIDENCE)
     half = float(limits.high - limits.low) / 2
     return {
-        **{"difference": difference, "difference_ci95": half, "p": float(test.pvalue)},
+        "difference": difference,
+        "difference_ci95": half,
+        "p": float(test.pvalue),
         "verdict": "agrees" if abs(difference) <= half else "outside",
     }

@@ -15,8 +15,16 @@ from steep.tables import read_table
 
 # What the talk's table says of an experiment already.
 COLUMNS = [
-    *("experiment", "change", "seeds", "frames"),
-    *("original", "original_ci95", "spiking", "spiking_ci95", "loss", "loss_ci95"),
+    "experiment",
+    "change",
+    "seeds",
+    "frames",
+    "original",
+    "original_ci95",
+    "spiking",
+    "spiking_ci95",
+    "loss",
+    "loss_ci95",
 ]
 EFFECTS_NOTE = (
     "{frames} accuracy in %, readout potential, and its difference from the first row's in points, seed by seed: mean "
@@ -92,9 +100,13 @@ def effect_view(table: pd.DataFrame) -> pd.DataFrame:
     """Return the effects as text for people."""
     return pd.DataFrame(
         {
-            **{"Changed": table["change"], "Seeds": table["seeds"], "Original": numbers(table, "original")},
-            **{"Spiking": numbers(table, "spiking"), "Spiking − original": numbers(table, "loss", sign=True)},
-            **{"Effect on spiking": numbers(table, "effect", sign=True), "Verdict": table["verdict"]},
+            "Changed": table["change"],
+            "Seeds": table["seeds"],
+            "Original": numbers(table, "original"),
+            "Spiking": numbers(table, "spiking"),
+            "Spiking − original": numbers(table, "loss", sign=True),
+            "Effect on spiking": numbers(table, "effect", sign=True),
+            "Verdict": table["verdict"],
         }
     )
 

@@ -42,12 +42,17 @@ def energy_table(activity: pd.DataFrame, per_event: pd.DataFrame) -> pd.DataFram
             amount = counted[entry.counts]
             rows.append(
                 {
-                    **{"experiment": experiment, "currents": bool(layers["currents"].any())},
-                    **{"system": entry.system, "counts": entry.counts, "counted": amount},
+                    "experiment": experiment,
+                    "currents": bool(layers["currents"].any()),
+                    "system": entry.system,
+                    "counts": entry.counts,
+                    "counted": amount,
                     "low_uJ": amount * entry.low_pJ * PICO / MICRO,
                     "high_uJ": amount * entry.high_pJ * PICO / MICRO,
-                    **{"low_pJ": entry.low_pJ, "high_pJ": entry.high_pJ},
-                    **{"source": entry.source, "standing": entry.standing},
+                    "low_pJ": entry.low_pJ,
+                    "high_pJ": entry.high_pJ,
+                    "source": entry.source,
+                    "standing": entry.standing,
                 }
             )
     return pd.DataFrame(rows)

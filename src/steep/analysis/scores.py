@@ -134,7 +134,11 @@ def compare(spikes: dict[str, Spikes]) -> pd.DataFrame:
                 f"{second.kept} of {list(second.units)} units; run the simulations again"
             )
         # Unpacked only where bytes differ: the layers of a large network take gigabytes.
-        quantities = [(number, "spikes", first.packed[number - 1], second.packed[number - 1]) for number in second.kept]
+        quantities = [
+            (number, "spikes", a, b)
+            for number, (a, b) in enumerate(zip(first.packed, second.packed, strict=True), 1)
+            if a is not None and b is not None
+        ]
         quantities.append((len(first), "potential", spikes[reference].potential, spikes[other].potential))
         for layer, quantity, a, b in quantities:
             if a.shape != b.shape:
@@ -151,8 +155,12 @@ def compare(spikes: dict[str, Spikes]) -> pd.DataFrame:
                 differing = int(np.count_nonzero(a != b))
             rows.append(
                 {
-                    **{"reference": reference, "backend": other, "layer": layer, "quantity": quantity},
-                    **{"values": values, "differing": differing},
+                    "reference": reference,
+                    "backend": other,
+                    "layer": layer,
+                    "quantity": quantity,
+                    "values": values,
+                    "differing": differing,
                 }
             )
     return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)

@@ -14,8 +14,17 @@ from steep.errors import SteepError
 from steep.tables import read_table
 
 ACCURACY_COLUMNS = (
-    *("experiment", "dataset", "encoding", "network", "stage", "backend", "readout", "seed"),
-    *("frames", "correct", "accuracy"),
+    "experiment",
+    "dataset",
+    "encoding",
+    "network",
+    "stage",
+    "backend",
+    "readout",
+    "seed",
+    "frames",
+    "correct",
+    "accuracy",
 )
 STAGES = ("original", "continued", "sharpened", "threshold")
 
@@ -109,7 +118,9 @@ def margin_view(table: pd.DataFrame) -> pd.DataFrame:
     counts = {"units_near": "Units near", "units_silent": "Units that never fire", "units_always": "that always fire"}
     return pd.DataFrame(
         {
-            **{"Experiment": table["experiment"], "Layer": table["layer"], "Units": table["units"]},
+            "Experiment": table["experiment"],
+            "Layer": table["layer"],
+            "Units": table["units"],
             **{title: [f"{value:.2f}%" for value in table[name]] for name, title in percent.items()},
             **{title: [f"{value:.1f}" for value in table[name]] for name, title in counts.items()},
             "Seeds": table["seeds"],
@@ -135,6 +146,7 @@ def talk_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame:
         }
         if lacking := [stage for stage in STAGES if stage not in stages]:
             raise SteepError(f"experiment {experiment!r}: no accuracy of stage {lacking[0]}; give the whole table")
+        told = entry.get("talk", {})
         row: dict[str, object] = {
             "experiment": experiment,
             "network": entry.get("title", config["networks"][entry["network"]]["title"]),
@@ -142,14 +154,18 @@ def talk_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame:
             "encoding": entry["encoding"],
             "seeds": len(stages["threshold"]),
             "frames": int(own["frames"].iloc[0]),
-            **{f"talk_{name}": entry.get("talk", {}).get(name, math.nan) for name in ("original", "spiking")},
+            "talk_original": told.get("original", math.nan),
+            "talk_spiking": told.get("spiking", math.nan),
         }
         measured = {
-            **{name: stages[name] for name in ("original", "continued", "sharpened")},
+            "original": stages["original"],
+            "continued": stages["continued"],
+            "sharpened": stages["sharpened"],
             "spiking": stages["threshold"],
             "loss": stages["threshold"] - stages["original"],
             "control_loss": stages["threshold"] - stages["continued"],
-            **{name: stages.get(name) for name in ("spikes", "wta")},
+            "spikes": stages.get("spikes"),
+            "wta": stages.get("wta"),
         }
         for name, values in measured.items():
             row[name], row[f"{name}_ci95"] = (math.nan, math.nan) if values is None else interval(values.to_numpy())
@@ -163,9 +179,13 @@ def compare_view(table: pd.DataFrame) -> pd.DataFrame:
 
     return pd.DataFrame(
         {
-            **{"Experiment": table["experiment"], "Stage": table["stage"], "Readout": table["readout"]},
-            **{"This run": numbers(table, "new"), "Reference": numbers(table, "reference")},
-            **{"Difference": numbers(table, "difference", sign=True), "Verdict": table["verdict"]},
+            "Experiment": table["experiment"],
+            "Stage": table["stage"],
+            "Readout": table["readout"],
+            "This run": numbers(table, "new"),
+            "Reference": numbers(table, "reference"),
+            "Difference": numbers(table, "difference", sign=True),
+            "Verdict": table["verdict"],
         }
     )
 

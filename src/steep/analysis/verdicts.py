@@ -35,12 +35,33 @@ NAMES = {"original": "original accuracy", "spiking": "spiking accuracy", "cost":
 OTHER_DATA, NOT_IN_TALK = "other data", "not in the talk"
 # What the verdicts take from the talk's table, and a picture of them from the verdicts.
 TALK_COLUMNS = (
-    *("experiment", "network", "data", "seeds", "frames", "talk_original", "talk_spiking"),
-    *("original", "original_ci95", "spiking", "spiking_ci95", "loss", "loss_ci95", "control_loss", "control_loss_ci95"),
+    "experiment",
+    "network",
+    "data",
+    "seeds",
+    "frames",
+    "talk_original",
+    "talk_spiking",
+    "original",
+    "original_ci95",
+    "spiking",
+    "spiking_ci95",
+    "loss",
+    "loss_ci95",
+    "control_loss",
+    "control_loss_ci95",
 )
 OVERVIEW_COLUMNS = (
-    *("experiment", "network", "data", "generated", "seeds"),
-    *("claim", "talk", "ours", "ours_ci95", "verdict"),
+    "experiment",
+    "network",
+    "data",
+    "generated",
+    "seeds",
+    "claim",
+    "talk",
+    "ours",
+    "ours_ci95",
+    "verdict",
 )
 # Sources whose frames are generated in place of data that were never published.
 GENERATED = ("hyperspectral",)
@@ -105,15 +126,25 @@ def verdict_table(table: pd.DataFrame, study: dict[str, Any]) -> pd.DataFrame:
             else:
                 word = verdict(row[ours], talk, spread, tolerance)
             difference, ci95 = row[ours] - talk, row[f"{ours}_ci95"]
-            control = {"control": row["control_loss"], "control_ci95": row["control_loss_ci95"]}
             rows.append(
                 {
-                    **{key: row[key] for key in ("experiment", "network", "data", "seeds", "frames")},
-                    **{"generated": source in GENERATED, "claim": claim, "talk": talk},
-                    **{"talk_half_range": unsharp if "cost" in told and claim == "cost" else 0.0, "ours": row[ours]},
-                    **{"ours_ci95": ci95, "difference": difference, "allowed": spread + tolerance},
-                    **{"verdict": word, "mean_differs": abs(difference) > ci95 + tolerance},
-                    **(control if claim == "cost" else dict.fromkeys(control, math.nan)),
+                    "experiment": row["experiment"],
+                    "network": row["network"],
+                    "data": row["data"],
+                    "seeds": row["seeds"],
+                    "frames": row["frames"],
+                    "generated": source in GENERATED,
+                    "claim": claim,
+                    "talk": talk,
+                    "talk_half_range": unsharp if "cost" in told and claim == "cost" else 0.0,
+                    "ours": row[ours],
+                    "ours_ci95": ci95,
+                    "difference": difference,
+                    "allowed": spread + tolerance,
+                    "verdict": word,
+                    "mean_differs": abs(difference) > ci95 + tolerance,
+                    "control": row["control_loss"] if claim == "cost" else math.nan,
+                    "control_ci95": row["control_loss_ci95"] if claim == "cost" else math.nan,
                 }
             )
     return pd.DataFrame(rows)
@@ -205,11 +236,11 @@ def answer(verdicts: pd.DataFrame, evaluation: str) -> str:
         )
     generated = cost[cost["generated"]]
     if len(generated):
-        words = [costs.get(word, "not in the talk") for word in dict.fromkeys(generated["verdict"])]
+        judged = [costs.get(word, "not in the talk") for word in dict.fromkeys(generated["verdict"])]
         sentences.append(
             f"The data of {listed(generated['network'].tolist())} are generated, for the talk's were never published, "
             "and how hard they are was this study's choice: only the cost of spiking is compared there, and is "
-            f"{listed(words)}."
+            f"{listed(judged)}."
         )
     return " ".join(sentences)
 

@@ -70,13 +70,10 @@ def text(config: dict[str, Any], material: dict[str, Path], folder: Path) -> str
         f"![{headline('overview').caption}]({link(material['overview.svg'])})",
         "## Every number of the talk beside ours\n",
         table("talk", _words(material, "talk-note.txt")),
-        *(
-            ["What to know beside it:", "\n".join(f"- {in_markdown(remark, alone=True)}" for remark in remarks)]
-            if remarks
-            else []
-        ),
-        f"To repeat it:\n\n```\n{_words(material, 'repeat.txt')}\n```",
     ]
+    if remarks:
+        parts += ["What to know beside it:", "\n".join(f"- {in_markdown(remark, alone=True)}" for remark in remarks)]
+    parts.append(f"To repeat it:\n\n```\n{_words(material, 'repeat.txt')}\n```")
     for chapter in CHAPTERS:
         parts.append(f"## {chapter}")
         for figure, path in figures_of(chapter, material):
@@ -166,8 +163,12 @@ def latex_table(path: Path) -> str:
     lines = [
         f"% Written by the study from {path.name}; needs \\usepackage{{booktabs}}.",
         rf"\begin{{tabular}}{{{'l' * len(view.columns)}}}",
-        *(r"\toprule", row(list(view.columns)), r"\midrule"),
+        r"\toprule",
+        row(list(view.columns)),
+        r"\midrule",
         *(row(list(values)) for values in view.itertuples(index=False)),
-        *(r"\bottomrule", r"\end{tabular}", ""),
+        r"\bottomrule",
+        r"\end{tabular}",
+        "",
     ]
     return "\n".join(lines)
