@@ -90,7 +90,10 @@ def test_a_killed_snakemake_says_how_to_go_on(study: Path, undisturbed: dict[str
     running.wait()
     status = subprocess.run(
         ["python", "-m", "steep", "status", "config/test.yaml"],
-        **{"cwd": study, "env": ENVIRONMENT | {"PYTHONPATH": str(study / "src")}, "capture_output": True, "text": True},
+        cwd=study,
+        env=ENVIRONMENT | {"PYTHONPATH": str(study / "src")},
+        capture_output=True,
+        text=True,
     )
     assert re.search(r"2 of \d+ jobs done, 1 running \(or cut off", status.stdout), status
     assert re.search(r"small-dense-digits-current seed 0, original\] epoch \d+/40", status.stdout), status

@@ -130,7 +130,10 @@ def test_hostile_texts_reach_no_shell(root: Path, tmp_path: Path) -> None:
     options = ["--profile", "profiles/test", "--cores", "1"]
     listed = subprocess.run(
         ["snakemake", "--dry-run", "--forceall", "--printshellcmds", "--quiet", "host", *options],
-        **{"cwd": folder, "env": ENVIRONMENT, "capture_output": True, "text": True},
+        cwd=folder,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
     )
     assert listed.returncode == 0, listed.stderr
     titled = [line for line in listed.stdout.splitlines() if "steep plot-" in line and "--title " in line]
@@ -140,7 +143,10 @@ def test_hostile_texts_reach_no_shell(root: Path, tmp_path: Path) -> None:
         assert words[words.index("--title") + 1].startswith(text)
     done = subprocess.run(
         ["snakemake", "results/test/datasets/digits/train.npz", *options],
-        **{"cwd": folder, "env": ENVIRONMENT, "capture_output": True, "text": True},
+        cwd=folder,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     assert not list(tmp_path.rglob("pwned*"))

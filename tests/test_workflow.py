@@ -83,8 +83,10 @@ def test_backends_were_compared_in_full(study: Path) -> None:
     # Of every backend every layer's synapses and thresholds, kept or not, are the network's.
     weights = table[table["quantity"] == "weights and thresholds"].set_index(["experiment", "backend", "readout"])
     assert weights.loc["small-cnn-digits", "torch", "potential"].set_index("layer")["values"].to_dict() == {
-        **{1: 2 * 2 * 18 * 18 * (11 * 11 + 1), 2: 2 * 2 * 9 * 9 * (4 + 1)},
-        **{3: 2 * 20 * (2 * 9 * 9 + 1), 4: 2 * 10 * (20 + 1)},
+        1: 2 * 2 * 18 * 18 * (11 * 11 + 1),
+        2: 2 * 2 * 9 * 9 * (4 + 1),
+        3: 2 * 20 * (2 * 9 * 9 + 1),
+        4: 2 * 10 * (20 + 1),
     }
     layers = {
         "small-cnn-digits": {"potential": 4, "spikes": 1, "wta": 2},
@@ -135,7 +137,12 @@ def test_experiments_that_differ_in_sharpening_share_what_comes_before(study: Pa
         files = re.findall(r"--(?:original|continued|teacher) results/ablations/(\S+)", arguments)
         found.setdefault(verb, {})[job] = [file.replace("/seed-10/", "/") for file in files]
     assert set(found["train-original"]) == {
-        *("reference", "no-normalization", "leaky-relu", "bounded-relu", "from-sigmoid", "from-tanh")
+        "reference",
+        "no-normalization",
+        "leaky-relu",
+        "bounded-relu",
+        "from-sigmoid",
+        "from-tanh",
     }
     assert set(found["continue-original"]) == set(found["train-original"]) | {"no-dropout", "adam", "sgd"}
     assert set(found["sharpen-network"]) == set(found["score-network"]) == set(config["experiments"])
@@ -154,13 +161,32 @@ def test_a_second_run_does_nothing(study: Path) -> None:
 
 
 STPU = {
-    *("study_stpu", "study_quantization", "join_tables", "tabulate_stpu", "plot_leak", "plot_robustness"),
-    *("plot_layout", "plot_bits", "tabulate_margins", "export_nir", "export_model"),
+    "study_stpu",
+    "study_quantization",
+    "join_tables",
+    "tabulate_stpu",
+    "plot_leak",
+    "plot_robustness",
+    "plot_layout",
+    "plot_bits",
+    "tabulate_margins",
+    "export_nir",
+    "export_model",
 }
 # What looks at the spikes of the first backend, or at the training.
 LOOKS = {
-    *("summarize_spikes", "tabulate_activity", "tabulate_energy", "plot_activity", "plot_energy", "plot_sharpening"),
-    *("plot_layers", "plot_pipeline", "plot_mistakes", "plot_aggregate", "plot_feature_maps", "plot_confusion"),
+    "summarize_spikes",
+    "tabulate_activity",
+    "tabulate_energy",
+    "plot_activity",
+    "plot_energy",
+    "plot_sharpening",
+    "plot_layers",
+    "plot_pipeline",
+    "plot_mistakes",
+    "plot_aggregate",
+    "plot_feature_maps",
+    "plot_confusion",
 }
 ENDS = {"record_traces", "summarize_study"}
 FIGURES = {"plot_convergence", "plot_sigmoid", "record_provenance"}
@@ -171,17 +197,22 @@ AFTER_SHARPENING = (
     | LOOKS
     | ENDS
     | {
-        *(
-            "sharpen_network",
-            "compile_network",
-            "simulate_network",
-            "simulate_readout",
-            "compare_backends",
-            "score_network",
-            "plot_convergence",
-        ),
-        *("tabulate_accuracy", "tabulate_talk", "tabulate_backends", "tabulate_costs", "record_provenance"),
-        *("tabulate_verdicts", "plot_overview", "tabulate_effects", "plot_effects"),
+        "sharpen_network",
+        "compile_network",
+        "simulate_network",
+        "simulate_readout",
+        "compare_backends",
+        "score_network",
+        "plot_convergence",
+        "tabulate_accuracy",
+        "tabulate_talk",
+        "tabulate_backends",
+        "tabulate_costs",
+        "record_provenance",
+        "tabulate_verdicts",
+        "plot_overview",
+        "tabulate_effects",
+        "plot_effects",
     }
 )
 EDITS = [

@@ -114,14 +114,21 @@ def test_examples_of_another_network_are_one_line(wrong: str) -> None:
 def test_energy_is_events_times_picojoules(root: Path) -> None:
     activity = pd.DataFrame(
         {
-            **{"experiment": ["e", "e"], "layer": [0, 1], "currents": [False, False]},
-            **{"events_per_frame": [0.0, 2e6], "synapses": [0, 5e6]},
+            "experiment": ["e", "e"],
+            "layer": [0, 1],
+            "currents": [False, False],
+            "events_per_frame": [0.0, 2e6],
+            "synapses": [0, 5e6],
         }
     )
     per_event = pd.DataFrame(
         {
-            **{"system": ["a", "b"], "counts": ["events", "synapses"], "low_pJ": [1.0, 2.0], "high_pJ": [3.0, 2.0]},
-            **{"source": ["s", "s"], "standing": ["read", "recalled"]},
+            "system": ["a", "b"],
+            "counts": ["events", "synapses"],
+            "low_pJ": [1.0, 2.0],
+            "high_pJ": [3.0, 2.0],
+            "source": ["s", "s"],
+            "standing": ["read", "recalled"],
         }
     )
     table = energy_table(activity, per_event)

@@ -27,7 +27,12 @@ def test_verdicts() -> None:
     new = table(a=[97.0, 98.0, 99.0], b=[97.5, 98.5, 98.9], c=[91.0, 92.0, 93.0], d=[96.0], fresh=[1.0, 2.0])
     rows = hold_against(new, REFERENCE).set_index("experiment")
     assert rows["verdict"].to_dict() == {
-        **{"a": "same", "b": "agrees", "c": "differs", "d": "unclear", "gone": "only reference", "fresh": "only new"}
+        "a": "same",
+        "b": "agrees",
+        "c": "differs",
+        "d": "unclear",
+        "gone": "only reference",
+        "fresh": "only new",
     }
     assert rows.loc["c", "difference"] == -6
     # Welch's interval, by hand: equal spreads give 4 degrees of freedom and a standard error of sqrt(2/3).

@@ -22,7 +22,8 @@ SPIKING = {
 
 def study(spiking: dict[str, np.ndarray]) -> tuple[dict, pd.DataFrame]:
     config = {
-        **{"baseline": "plain", "networks": {"n": {"title": "N"}}},
+        "baseline": "plain",
+        "networks": {"n": {"title": "N"}},
         "datasets": {"d": {"title": "D"}, "other": {"title": "O"}},
         "experiments": {
             name: {"dataset": "d", "network": "n", "encoding": "e", "title": f"the {name}"}
@@ -47,14 +48,12 @@ def test_what_a_change_does_is_told_seed_by_seed() -> None:
     table = effect_table(*study(SPIKING)).set_index("experiment")
     assert table.index[0] == "plain" and set(table.index) == set(SPIKING)
     assert table["verdict"].to_dict() == {
-        **{
-            "plain": "baseline",
-            "good": "better",
-            "bad": "worse",
-            "noise": "open",
-            "nothing": "same",
-            "shift": "unclear",
-        },
+        "plain": "baseline",
+        "good": "better",
+        "bad": "worse",
+        "noise": "open",
+        "nothing": "same",
+        "shift": "unclear",
     }
     good = table.loc["good"]
     half = student.ppf(0.975, 4) * np.std(UP, ddof=1) / np.sqrt(5)

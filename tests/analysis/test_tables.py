@@ -50,21 +50,17 @@ def scores() -> pd.DataFrame:
             for stage, backend, correct in kinds:
                 rows.append(
                     {
-                        **{
-                            "experiment": experiment,
-                            "dataset": "x",
-                            "encoding": "y",
-                            "network": "z",
-                            "stage": stage,
-                            "backend": backend,
-                        },
-                        **{
-                            "readout": "potential",
-                            "seed": seed,
-                            "frames": 1000,
-                            "correct": correct,
-                            "accuracy": correct / 10,
-                        },
+                        "experiment": experiment,
+                        "dataset": "x",
+                        "encoding": "y",
+                        "network": "z",
+                        "stage": stage,
+                        "backend": backend,
+                        "readout": "potential",
+                        "seed": seed,
+                        "frames": 1000,
+                        "correct": correct,
+                        "accuracy": correct / 10,
                     }
                 )
     return pd.DataFrame(rows)

@@ -25,10 +25,21 @@ STUDY = {
 def talk(spiking: dict[str, float], ci: float = 0.1, seeds: int = 5) -> pd.DataFrame:
     rows = [
         {
-            **{"experiment": name, "network": name.upper(), "data": "d", "seeds": seeds, "frames": 10000},
-            **{"talk_original": math.nan if name == "c" else 98.0, "talk_spiking": math.nan if name == "c" else 97.0},
-            **{"original": 98.0, "original_ci95": ci, "spiking": value, "spiking_ci95": ci},
-            **{"loss": value - 98.0, "loss_ci95": ci, "control_loss": value - 98.1, "control_loss_ci95": ci},
+            "experiment": name,
+            "network": name.upper(),
+            "data": "d",
+            "seeds": seeds,
+            "frames": 10000,
+            "talk_original": math.nan if name == "c" else 98.0,
+            "talk_spiking": math.nan if name == "c" else 97.0,
+            "original": 98.0,
+            "original_ci95": ci,
+            "spiking": value,
+            "spiking_ci95": ci,
+            "loss": value - 98.0,
+            "loss_ci95": ci,
+            "control_loss": value - 98.1,
+            "control_loss_ci95": ci,
         }
         for name, value in spiking.items()
     ]

@@ -39,8 +39,12 @@ HISTORY = pd.DataFrame({"epoch": range(6), "validation_accuracy": [98, 96, 97, 9
 def recorded(sharpness: np.ndarray) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     return {
-        **{"histogram": rng.integers(0, 50, (6, 2, len(EDGES) - 1)), "edges": EDGES, "centre": np.array([0.5, 1.0])},
-        **{"sharpness": sharpness, "slope": np.array([4.0, 2.0]), "shape": np.array("sigmoid")},
+        "histogram": rng.integers(0, 50, (6, 2, len(EDGES) - 1)),
+        "edges": EDGES,
+        "centre": np.array([0.5, 1.0]),
+        "sharpness": sharpness,
+        "slope": np.array([4.0, 2.0]),
+        "shape": np.array("sigmoid"),
     }
 
 

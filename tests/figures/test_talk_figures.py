@@ -61,7 +61,9 @@ PUBLISHED = Path(__file__).parents[2] / "report" / "published"
 ENERGIES = energy_table(TABLE, pd.read_csv(PUBLISHED / "energy-per-event.csv"))
 HISTORY = pd.DataFrame(
     {
-        **{"seed": [0] * 4 + [1] * 4, "epoch": [0, 1, 2, 3] * 2, "sharpness": [0, 0.5, 1, 1] * 2},
+        "seed": [0] * 4 + [1] * 4,
+        "epoch": [0, 1, 2, 3] * 2,
+        "sharpness": [0, 0.5, 1, 1] * 2,
         "validation_accuracy": [98.0, 97, 96, 98, 98.2, 97.5, 96.4, 97.9],
     }
 )
@@ -72,10 +74,18 @@ MATRICES = {
 }
 OVERVIEW = pd.DataFrame(
     {
-        **{"experiment": ["a", "b"], "network": ["A", "B"], "data": ["x", "y"], "generated": [False, True]},
-        **{"talk_original": [97.3, np.nan], "talk_spiking": [97.0, np.nan], "seeds": [2, 1]},
-        **{"ours_original": [98.0, 99.0], "ours_spiking": [97.5, 98.5], "ours_ci95_original": [0.1, np.nan]},
-        **{"ours_ci95_spiking": [0.2, np.nan], "verdict_spiking": ["better", "not in the talk"]},
+        "experiment": ["a", "b"],
+        "network": ["A", "B"],
+        "data": ["x", "y"],
+        "generated": [False, True],
+        "talk_original": [97.3, np.nan],
+        "talk_spiking": [97.0, np.nan],
+        "seeds": [2, 1],
+        "ours_original": [98.0, 99.0],
+        "ours_spiking": [97.5, 98.5],
+        "ours_ci95_original": [0.1, np.nan],
+        "ours_ci95_spiking": [0.2, np.nan],
+        "verdict_spiking": ["better", "not in the talk"],
     }
 )
 
@@ -288,7 +298,10 @@ def test_an_unused_way_that_leaves_nothing_is_named_and_not_drawn() -> None:
 def test_a_way_that_is_not_used_is_marked() -> None:
     figure = FIGURES["conversion-grey"]()
     assert [axis.get_title().split("\n")[0] for axis in figure.axes[:4]] == [
-        *("as it is", "binarized", "contours*", "injected current*")
+        "as it is",
+        "binarized",
+        "contours*",
+        "injected current*",
     ]
     plt.close(figure)
 

@@ -49,8 +49,12 @@ STUDIES = pd.DataFrame(
     [STUDY | {"study": "leak"}, STUDY | {"study": "faults"}, STUDY | {"study": "faults", "drop": 0.1}]
 )
 RECORDED = {
-    **{"histogram": np.ones((2, 1, len(EDGES) - 1), np.int64), "edges": EDGES, "sharpness": np.array([[0], [1.0]])},
-    **{"slope": np.array([4.0]), "centre": np.array([0.5]), "shape": np.array("ramp")},
+    "histogram": np.ones((2, 1, len(EDGES) - 1), np.int64),
+    "edges": EDGES,
+    "sharpness": np.array([[0], [1.0]]),
+    "slope": np.array([4.0]),
+    "centre": np.array([0.5]),
+    "shape": np.array("ramp"),
 }
 IMAGES = Frames(np.random.default_rng(0).integers(0, 256, (1, 1, 8, 8)).astype(np.uint8), np.zeros(1, np.uint8), 3)
 ENERGIES = energy_table(MADE["table"], pd.read_csv(PUBLISHED / "energy-per-event.csv"))
