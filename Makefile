@@ -13,7 +13,7 @@ export PATH := $(BIN):$(PATH)
 # The CPU build of PyTorch is a tenth of the size of the one PyPI offers on Linux; without that index PyPI's is taken.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: help demo test mutants reproduce compare benchmark clean lock reference
+.PHONY: help demo test mutants reproduce compare benchmark clean lock keep
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -64,8 +64,8 @@ reproduce: $(READY) ## the paper study, the same as `snakemake --cores all`; ano
 	@cat results/$(STUDY)/tables/talk.md
 	@echo "The report of the $(STUDY) study: $(abspath results/$(STUDY)/report.html)"
 
-compare: $(READY) ## hold the tables of `make reproduce` against those of the reference run, with the intervals
-	@$(BIN)/python -m steep compare-reference --accuracy results/$(STUDY)/tables/accuracy.csv --reference $(KEPT)/accuracy.csv
+compare: $(READY) ## hold the tables of `make reproduce` against those of the kept run, with the intervals
+	@$(BIN)/python -m steep compare-kept --accuracy results/$(STUDY)/tables/accuracy.csv --kept $(KEPT)/accuracy.csv
 
 clean: ## remove results and Snakemake's notes; keep downloads (data/) and the environment (.venv)
 	rm -rf results mutants .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -88,20 +88,20 @@ benchmark: $(READY) $(PEERS)/.ready ## measure what simulators (ours, other peop
 	  --epochs 1 --turns 3 --csv results/benchmark/training.csv
 	$(BIN)/python -m steep benchmark-stpu --repetitions 3 --csv results/benchmark/stpu.csv --figure results/benchmark/stpu.svg
 
-# The paper study's reference run lies in report/reference itself, another study's in a folder below.
-KEPT = report/reference$(if $(filter-out paper,$(STUDY)),/$(STUDY))
-REFERENCE = accuracy.csv talk.csv talk.md backends.csv costs.csv margins.csv study-bits.csv provenance.csv \
+# The paper study's kept run lies in report/kept itself, another study's in a folder below.
+KEPT = report/kept$(if $(filter-out paper,$(STUDY)),/$(STUDY))
+TABLES = accuracy.csv talk.csv talk.md backends.csv costs.csv margins.csv study-bits.csv provenance.csv \
   $(if $(filter paper,$(STUDY)),stpu.csv study-stpu.csv)
 
-reference: $(READY) ## keep the tables of a study and the benchmarks in report/reference, and fill the tables of docs from them
+keep: $(READY) ## keep the tables of a study and the benchmarks in report/kept, and fill the tables of docs from them
 	mkdir -p $(KEPT)
-	cp $(addprefix results/$(STUDY)/tables/,$(REFERENCE)) $(KEPT)/
+	cp $(addprefix results/$(STUDY)/tables/,$(TABLES)) $(KEPT)/
 	set -e; for each in tables/effects.csv figures/effects.svg; do \
 	  test ! -e results/$(STUDY)/$$each || cp results/$(STUDY)/$$each $(KEPT)/; done
 ifeq ($(STUDY),paper)
-	cp results/paper/figures/convergence-stpu-dnn-binarized.svg report/reference/
+	cp results/paper/figures/convergence-stpu-dnn-binarized.svg report/kept/
 	cp results/paper/figures/overview.svg docs/
 endif
 	set -e; for each in simulators sizes training stpu; do for kind in csv svg; do \
-	  test ! -e results/benchmark/$$each.$$kind || cp results/benchmark/$$each.$$kind report/reference/$$each-cost.$$kind; done; done
-	$(BIN)/python -m steep update-pages --reference report/reference --pages README.md docs/results.md docs/cost.md docs/sharpening.md
+	  test ! -e results/benchmark/$$each.$$kind || cp results/benchmark/$$each.$$kind report/kept/$$each-cost.$$kind; done; done
+	$(BIN)/python -m steep update-pages --kept report/kept --pages README.md docs/results.md docs/cost.md docs/sharpening.md

@@ -24,6 +24,7 @@ for entry in FIGURES:
             runtime=attempts(entry.minutes),
         params:
             words=words(entry),
+            generated=generated(entry),
             reads=reads(entry),
             code=code(entry.verb),
         shell:
@@ -53,6 +54,7 @@ for entry in TABLES:
             runtime=attempts(entry.minutes),
         params:
             words=words(entry),
+            generated=generated(entry),
             reads=reads(entry),
             also=also(entry),
             code=code(entry.verb),

@@ -174,6 +174,11 @@ def words(entry):
     return lambda wildcards: entry.words(STUDY, wildcards)
 
 
+def generated(entry):
+    """Function that returns whose data are generated, which an entry's caption says."""
+    return lambda wildcards: entry.generated(STUDY, wildcards)
+
+
 def reads(entry):
     """Function that returns the options of the files that an entry's verb reads."""
     return lambda wildcards, input: options_of({name: input.get(name) for name in entry.inputs})

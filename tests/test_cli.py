@@ -76,7 +76,7 @@ def test_every_verb_has_its_rule(root: Path) -> None:
         "simulate-model",
         "classify-spikes",
         "update-pages",
-        "compare-reference",
+        "compare-kept",
         "status",
     }
     benchmarks = {verb for verb in verbs() if verb.startswith("benchmark-")}

@@ -198,7 +198,7 @@ def test_a_disk_that_fails_in_the_middle_is_not_called_damage(
 
 def test_whatever_else_the_system_refuses_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The command line has the last word, for what no reader has caught."""
-    arguments = ["compare-reference", "--accuracy", str(tmp_path / "a.csv"), "--reference", str(tmp_path / "b.csv")]
+    arguments = ["compare-kept", "--accuracy", str(tmp_path / "a.csv"), "--kept", str(tmp_path / "b.csv")]
     table = "experiment,stage,readout,seed,accuracy\na,threshold,potential,0,97.0\n"
     (tmp_path / "a.csv").write_text(table)
     (tmp_path / "b.csv").write_text(table)

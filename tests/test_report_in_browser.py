@@ -57,7 +57,7 @@ def test_the_landing_page_begins_with_question_and_answer(report: tuple[Visit, i
     assert not re.search(r"\.\s*- ", landing)  # a list that lost the line above it
     assert landing.index("without losing accuracy?") < landing.index(answer) < landing.index("Why to believe it")
     assert "no number here says anything" in landing and "# commit" in landing
-    for value in pd.read_csv(tables / "verdicts-view.csv")["Spiking: ours"]:
+    for value in pd.read_csv(tables / "verdicts-view.csv")["Threshold: ours"]:
         assert re.sub(r"\s+", " ", value) in landing
 
 

@@ -60,7 +60,7 @@ def test_a_missing_table_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_every_column_of_text_is_known(root: Path) -> None:
     """The tables that are kept: a column is among those that hold text, or all its cells are numbers."""
-    files = [*(root / "report" / "reference").rglob("*.csv"), *(root / "report" / "published").glob("energy*.csv")]
+    files = [*(root / "report" / "kept").rglob("*.csv"), *(root / "report" / "published").glob("energy*.csv")]
     for path in files:
         with open(path, newline="") as file:
             header = next(csv.reader(file))
@@ -113,7 +113,7 @@ def made(tmp_path: Path, root: Path) -> dict[str, Path | str]:
         "comparison",
         [
             labels
-            | {"reference": "torch", "backend": "stpu", "layer": 1, "quantity": "spikes", "readout": "potential"}
+            | {"against": "torch", "backend": "stpu", "layer": 1, "quantity": "spikes", "readout": "potential"}
             | {"values": 50, "differing": 0}
             for _, _, labels in each
         ],

@@ -400,7 +400,7 @@ def test_the_summary_tells_the_same(study: Path) -> None:
         assert (results / link).is_file(), link
     assert len(re.findall("<img ", page)) == len(list((results / "figures").glob("*.svg")))
     assert not re.findall(r"(?:src|href)=[\"'](?!data:)", page) and "<script" not in page
-    spiking = pd.read_csv(results / "tables" / "talk-view.csv")["Ours: spiking"].iloc[0]
+    spiking = pd.read_csv(results / "tables" / "talk-view.csv")["Ours: threshold"].iloc[0]
     assert spiking in text and spiking in page
     assert r"\toprule" in (results / "tables" / "verdicts-view.tex").read_text()
 
@@ -413,11 +413,11 @@ def test_the_report_stands_alone_and_shows_the_tables(study: Path) -> None:
     assert not re.findall(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=[\"'](?:https?:)?//", page)
     talk = pd.read_csv(study / "results" / "test" / "tables" / "talk-view.csv").iloc[0]
     landing = page[page.index("Talk and study, every number") :]
-    for column in ("Ours: original", "Ours: spiking"):
+    for column in ("Ours: original", "Ours: threshold"):
         assert talk[column].replace("\N{NO-BREAK SPACE}", "&nbsp;").replace("±", "\\u00b1") in landing
     for label in (
         "Every accuracy measured",
-        "Backends, spike for spike",
+        "Simulators, spike for spike",
         "Cost by rule",
         "Activations converge to steps",
         "Frames in flight (animation)",

@@ -22,7 +22,7 @@ TEXT = frozenset(
         "change",
         "backend",
         "backends",
-        "reference",
+        "against",
         "stage",
         "readout",
         "quantity",

@@ -20,24 +20,24 @@ def table(**accuracies: list[float]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["experiment", "stage", "readout", "backend", "seed", "accuracy"])
 
 
-REFERENCE = table(a=[97.0, 98.0, 99.0], b=[97.0, 98.0, 99.0], c=[97.0, 98.0, 99.0], d=[97.0], gone=[90.0, 91.0])
+KEPT = table(a=[97.0, 98.0, 99.0], b=[97.0, 98.0, 99.0], c=[97.0, 98.0, 99.0], d=[97.0], gone=[90.0, 91.0])
 
 
 def test_verdicts() -> None:
     new = table(a=[97.0, 98.0, 99.0], b=[97.5, 98.5, 98.9], c=[91.0, 92.0, 93.0], d=[96.0], fresh=[1.0, 2.0])
-    rows = hold_against(new, REFERENCE).set_index("experiment")
+    rows = hold_against(new, KEPT).set_index("experiment")
     assert rows["verdict"].to_dict() == {
         "a": "same",
         "b": "agrees",
         "c": "differs",
         "d": "unclear",
-        "gone": "only reference",
+        "gone": "only kept",
         "fresh": "only new",
     }
     assert rows.loc["c", "difference"] == -6
     # Welch's interval, by hand: equal spreads give 4 degrees of freedom and a standard error of sqrt(2/3).
     assert rows.loc["c", "difference_ci95"] == pytest.approx(stats.t.ppf(0.975, 4) * math.sqrt(2 / 3))
-    assert np.isnan(rows.loc["gone", "new"]) and rows.loc["gone", "reference"] == 90.5
+    assert np.isnan(rows.loc["gone", "new"]) and rows.loc["gone", "kept"] == 90.5
 
 
 def test_one_row_of_many_outside_its_interval_is_no_difference() -> None:
@@ -53,13 +53,13 @@ def test_one_row_of_many_outside_its_interval_is_no_difference() -> None:
 
 
 def test_the_command_fails_when_a_number_moved(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
-    REFERENCE.to_csv(tmp_path / "reference.csv", index=False)
+    KEPT.to_csv(tmp_path / "kept.csv", index=False)
     for moved, status in ((0.0, 0), (5.0, 1)):
-        REFERENCE.assign(accuracy=REFERENCE["accuracy"] - moved).to_csv(tmp_path / "new.csv", index=False)
-        arguments = ["--accuracy", str(tmp_path / "new.csv"), "--reference", str(tmp_path / "reference.csv")]
-        assert (main(["compare-reference", *arguments]) or 0) == status
+        KEPT.assign(accuracy=KEPT["accuracy"] - moved).to_csv(tmp_path / "new.csv", index=False)
+        arguments = ["--accuracy", str(tmp_path / "new.csv"), "--kept", str(tmp_path / "kept.csv")]
+        assert (main(["compare-kept", *arguments]) or 0) == status
         captured = capsys.readouterr()
         assert captured.out.startswith("| Experiment | Stage |") and captured.out.count("\n") == 7
         assert ("of 5 accuracies differ" in captured.err) == bool(moved)
-    assert main(["compare-reference", "--accuracy", str(tmp_path / "none"), "--reference", "x"]) == 1
+    assert main(["compare-kept", "--accuracy", str(tmp_path / "none"), "--kept", "x"]) == 1
     assert "run the study first" in capsys.readouterr().err

@@ -58,7 +58,7 @@ def test_what_a_change_does_is_told_seed_by_seed() -> None:
     good = table.loc["good"]
     half = student.ppf(0.975, 4) * np.std(UP, ddof=1) / np.sqrt(5)
     assert (good["effect"], good["effect_ci95"]) == pytest.approx((0.5, half))
-    assert good["spiking"] == pytest.approx(97.5) and good["loss"] == pytest.approx(97.5 - 99.5)
+    assert good["spiking"] == pytest.approx(97.5) and good["spiking_cost"] == pytest.approx(97.5 - 99.5)
     assert good["seeds"] == 5 and good["frames"] == 1000
 
 
@@ -85,11 +85,13 @@ def test_one_seed_tells_nothing() -> None:
     table = effect_table(*study({name: values[:1] for name, values in SPIKING.items()})).set_index("experiment")
     assert table.loc["good", "verdict"] == "unclear" and table.loc["nothing", "verdict"] == "same"
     view = effect_view(table.reset_index()).set_index("Changed")
-    assert view.loc["the good", "Effect on spiking"] == "+0.50" and view.loc["the plain", "Effect on spiking"] == "–"
+    assert (
+        view.loc["the good", "Effect on threshold"] == "+0.50" and view.loc["the plain", "Effect on threshold"] == "–"
+    )
 
 
 def test_the_sentence_names_what_was_told() -> None:
     table = effect_table(*study(SPIKING))
     assert effect_answer(table) == "Of 5 changes, 1 better (the good), 1 worse (the bad)."
     alone = effect_table(*study({"plain": BY_SEED, "nothing": BY_SEED}))
-    assert effect_answer(alone) == "Of 1 change, none is told from the first row."
+    assert effect_answer(alone) == "Of 1 change, none is distinguishable from the first row."

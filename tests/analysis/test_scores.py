@@ -144,7 +144,7 @@ def test_the_network_of_every_backend_is_held_against_the_file(tmp_path: Path, c
     assert compared("torch", "stpu") == 0
     table = pd.read_csv(tmp_path / "c.csv")
     assert list(table.columns) == [
-        "reference",
+        "against",
         "backend",
         "layer",
         "quantity",

@@ -79,10 +79,14 @@ def test_talk_table() -> None:
     row = table.iloc[0]
     assert (row["talk_original"], row["talk_spiking"]) == (97.3, 97.0)
     assert row["original"] == pytest.approx(98.5) and row["spiking"] == pytest.approx(97.2)
-    assert row["loss"] == pytest.approx(-1.3)
+    assert row["spiking_cost"] == pytest.approx(-1.3)
     # The loss is paired by seed: differences -2.0, -1.0, -0.9.
-    assert row["loss_ci95"] == pytest.approx(4.302653 * np.std([-2.0, -1.0, -0.9], ddof=1) / math.sqrt(3), rel=1e-6)
-    assert row["control_loss"] == pytest.approx(-1.4) and row["control_loss_ci95"] == pytest.approx(row["loss_ci95"])
+    assert row["spiking_cost_ci95"] == pytest.approx(
+        4.302653 * np.std([-2.0, -1.0, -0.9], ddof=1) / math.sqrt(3), rel=1e-6
+    )
+    assert row["spiking_cost_continued"] == pytest.approx(-1.4) and row["spiking_cost_continued_ci95"] == pytest.approx(
+        row["spiking_cost_ci95"]
+    )
     assert (row["seeds"], row["frames"], row["backends"]) == (3, 1000, "stpu torch")
     assert math.isnan(table.iloc[1]["talk_original"])
 
@@ -91,7 +95,7 @@ def test_view_says_what_cannot_be_compared() -> None:
     table = talk_table(STUDY, accuracy_table(scores()))
     view = talk_view(table)
     assert view["Talk: original"].tolist() == ["97.3", "–"]
-    assert view["Spiking − original"][0].startswith("−1.30\N{NO-BREAK SPACE}±")
+    assert view["Spiking cost"][0].startswith("−1.30\N{NO-BREAK SPACE}±")
     assert "it reports no such number" in view_note(table)
     assert "it reports no such number" not in view_note(table.iloc[:1])
 

@@ -36,10 +36,10 @@ def talk(spiking: dict[str, float], ci: float = 0.1, seeds: int = 5) -> pd.DataF
             "original_ci95": ci,
             "spiking": value,
             "spiking_ci95": ci,
-            "loss": value - 98.0,
-            "loss_ci95": ci,
-            "control_loss": value - 98.1,
-            "control_loss_ci95": ci,
+            "spiking_cost": value - 98.0,
+            "spiking_cost_ci95": ci,
+            "spiking_cost_continued": value - 98.1,
+            "spiking_cost_continued_ci95": ci,
         }
         for name, value in spiking.items()
     ]
@@ -73,7 +73,7 @@ def test_words() -> None:
 def test_a_number_of_one_seed_but_not_of_the_mean_is_told() -> None:
     """An interval of 0.1 for the mean of five seeds is one of 0.24 for a sixth."""
     text = answer(verdict_table(talk({"a": 97.25}), STUDY), "test")
-    narrow = "for A (spiking accuracy) and A (cost of spiking) the talk's number could be that of one of our networks"
+    narrow = "for A (spiking accuracy) and A (spiking cost) the talk's number could be that of one of our networks"
     assert f"Reproduced narrowly: {narrow}" in text
     assert "not their mean" not in answer(verdict_table(talk({"a": 97.05}), STUDY), "test")
 
@@ -89,7 +89,7 @@ def test_every_claim_is_judged_and_generated_data_are_not() -> None:
     assert "For their originals it is reproduced in 2 (A and B)." in text
     assert "reproduced in 1 (A)" in text and "not reproduced in 1 (B)" in text
     assert "The data of G are generated" in text and "and is smaller than the talk's" in text
-    assert "What spiking costs is reproduced for A; larger than the talk's for B." in text
+    assert "The spiking cost is reproduced for A; larger than the talk's for B." in text
     assert "the fairer comparison, it is −2.10 to +0.90." in text
     view = verdict_view(table)
     assert view["Spiking accuracy"].tolist() == ["reproduced", "not reproduced", "not in the talk", "other data"]
@@ -113,7 +113,7 @@ def test_a_cost_given_as_a_range(spiking: float, word: str) -> None:
     study = STUDY | {"experiments": {"c": {"dataset": "mnist", "talk": {"cost": [-2, -1]}}}}
     table = verdict_table(talk({"c": spiking}), study)
     assert table["verdict"].tolist() == ["not in the talk", "not in the talk", word]
-    assert verdict_view(table)["Cost: talk"].tolist() == ["−2.0 to −1.0"]
+    assert verdict_view(table)["Spiking cost: talk"].tolist() == ["−2.0 to −1.0"]
     assert "of a range by half its width (here ±0.74 points)" in rule_note(table)
     wide = verdict_table(talk({"c": 96.5}, ci=0.8, seeds=2), study)
     assert wide["verdict"].tolist()[-1] == "undecided" and "seeds scatter too much, for C" in answer(wide, "test")
@@ -126,12 +126,12 @@ def test_the_table_for_people_holds_the_numbers() -> None:
         "Data": "d",
         "Original accuracy": "reproduced",
         "Spiking accuracy": "reproduced",
-        "Cost of spiking": "reproduced",
+        "Spiking cost": "reproduced",
         "Original: talk": "98.0",
         "Original: ours": "98.00\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.10",
         "Spiking: talk": "97.0",
-        "Spiking: ours": "97.10\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.10",
-        "Cost: talk": "−1.0",
-        "Cost: ours": "−0.90\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.10",
-        "Against trained on": "−1.00\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.10",
+        "Threshold: ours": "97.10\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.10",
+        "Spiking cost: talk": "−1.0",
+        "Spiking cost: ours": "−0.90\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.10",
+        "Spiking cost against continued": "−1.00\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.10",
     }

@@ -10,6 +10,9 @@ import yaml
 from docutils.core import publish_doctree
 from jinja2 import Environment, StrictUndefined
 
+from steep.study.catalogue import FIGURES, TABLES
+from steep.study.study import Study
+
 ROOT = Path(__file__).parents[2]
 STUDIES = {
     name: yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())
@@ -20,8 +23,14 @@ NAMES = sorted(path.stem for path in (ROOT / "report").glob("*.rst") if path.ste
 
 def caption(name: str, config: dict[str, Any], **wildcards: str) -> str:
     """Return the caption as Snakemake's report fills it in."""
+    entries = [entry for entry in (*FIGURES, *TABLES) if entry.name == name]
+    generated = []
+    for entry in entries:
+        own = {entry.each.wildcard: wildcards.get(entry.each.wildcard, "")} if entry.each else {}
+        generated += [key for key in entry.generated(Study.of(config), own) if key not in generated]
     environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    snakemake = SimpleNamespace(config=config, wildcards=SimpleNamespace(**wildcards))
+    params = SimpleNamespace(generated=generated)
+    snakemake = SimpleNamespace(config=config, wildcards=SimpleNamespace(**wildcards), params=params)
     text = environment.from_string((ROOT / f"report/{name}.rst").read_text()).render(snakemake=snakemake)
     publish_doctree(text, settings_overrides={"halt_level": 2, "report_level": 5})  # a warning is an error
     return text

@@ -354,7 +354,7 @@ def test_what_is_being_sharpened_has_the_colour_of_steps() -> None:
     figure = FIGURES["sharpening"]()
     colours = {line.get_label(): line.get_color() for line in figure.axes[0].get_lines()}
     assert colours["being sharpened"] == STAGES["sharpened"][1]
-    assert (colours["trained on"], colours["original"]) == (STAGES["continued"][1], STAGES["original"][1])
+    assert (colours["continued"], colours["original"]) == (STAGES["continued"][1], STAGES["original"][1])
     plt.close(figure)
 
 

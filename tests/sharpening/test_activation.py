@@ -65,14 +65,14 @@ def test_it_converges_to_the_step_everywhere_else(shape: str) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("sharpness", [0.0, 0.4])
 def test_gradient_is_the_derivative_while_it_is_wide_enough(sharpness: float, shape: str) -> None:
-    module = at(sharpness, centre=0.2, slope=1.5, widest=2.0, shape=shape)
+    module = at(sharpness, centre=0.2, slope=1.5, surrogate_slope=2.0, shape=shape)
     assert torch.autograd.gradcheck(module, X[7::40].clone().requires_grad_())
 
 
 @pytest.mark.parametrize("sharpness", [0.8, 0.99, 1.0])
 def test_gradient_never_gets_narrower_than_asked(sharpness: float) -> None:
     x = X.clone().requires_grad_()
-    at(sharpness, centre=0.2, slope=1.5, widest=2.0)(x).sum().backward()
+    at(sharpness, centre=0.2, slope=1.5, surrogate_slope=2.0)(x).sum().backward()
     s = torch.sigmoid(3.0 * (X - 0.2))
     torch.testing.assert_close(x.grad, 3.0 * s * (1 - s))
 
@@ -81,7 +81,7 @@ def test_gradient_never_gets_narrower_than_asked(sharpness: float) -> None:
 def test_gradient_of_the_ramp_is_a_box(sharpness: float) -> None:
     """Slope 3 at most: gradient 3/4 within 2/3 of the centre, nothing outside."""
     x = X.clone().requires_grad_()
-    at(sharpness, centre=0.2, slope=1.5, widest=2.0, shape="ramp")(x).sum().backward()
+    at(sharpness, centre=0.2, slope=1.5, surrogate_slope=2.0, shape="ramp")(x).sum().backward()
     torch.testing.assert_close(x.grad, 0.75 * ((X - 0.2).abs() < 2 / 3).double())
 
 

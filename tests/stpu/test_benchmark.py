@@ -30,7 +30,7 @@ def test_every_implementation_is_measured_and_drawn(monkeypatch: pytest.MonkeyPa
 
 
 def test_every_line_of_the_kept_table_is_drawn(root: Path) -> None:
-    table = pd.read_csv(root / "report" / "reference" / "stpu-cost.csv")
+    table = pd.read_csv(root / "report" / "kept" / "stpu-cost.csv")
     axes = stpu_cost.draw(table).axes
     looks = {(line.get_color(), line.get_linestyle()) for line in axes[0].lines}
     assert [len(axis.lines) for axis in axes] == [table["implementation"].nunique()] * 3 and len(looks) == 7

@@ -25,7 +25,7 @@ from steep.threshold.readouts import attach, decode, winner_take_all
 
 
 def recorded(path: Path, table: AnswerTable, steps: int | None = None) -> str:
-    """Return what the element would record of the model in a file, run until the last answer unless told."""
+    """Return what the element would record of the model in a file, run until the last answer if not given."""
     model = read_model(path)
     steps = int(table.steps[-1]) + 1 if steps is None else steps
     traces = traces_of(model.outputs)

@@ -110,7 +110,7 @@ IMPLEMENTATIONS = {
 
 def one_neuron(weights: list[float], delays: list[int], **values: object) -> StpuNetwork:
     """Return an input neuron, 0, joined to neuron 1 by a synapse for each weight; threshold 2, no leak, reset 0
-    unless told."""
+    if not given."""
     settings_ = {"initial": 0.0, "threshold": 2.0, "reset": 0.0, "leak": 0.0} | {
         k: v for k, v in values.items() if k not in ("variant", "precision", "probability")
     }

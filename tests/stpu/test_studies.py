@@ -66,4 +66,4 @@ def test_the_table_says_what_fits_and_why_not(network: ThresholdNetwork) -> None
     view = stpu_view(table).iloc[0]
     assert view["Neurons"] == f"{row['neurons']} of 40*" and view["Buffer slots"].endswith("of 4")
     small = stpu_table({("here", "potential"): layout}, {"neurons": {"limit": 20, "assumed": True}}).iloc[0]
-    assert not small["fits"] and "the unit has 20" in small["why_not"]
+    assert not small["fits"] and "the STPU has 20" in small["why_not"]

@@ -9,7 +9,7 @@ from snakemake.persistence.file import FilePersistence
 
 import steep.study.status
 from steep.errors import SteepError
-from steep.study.status import Job, begun, describe, plan, reference_seconds, status
+from steep.study.status import Job, begun, describe, kept_seconds, plan, status
 
 SNAKEFILE = """
 print("rule invented:")
@@ -165,10 +165,10 @@ class Namer:
 
 
 def test_the_reference_is_the_studys_own_or_the_papers() -> None:
-    paper = reference_seconds("paper")
-    assert paper["train_original"] > 1 and reference_seconds("mine") == paper
-    assert reference_seconds("cifar10")["train_original"] > 3 * paper["train_original"]
-    assert reference_seconds("cifar10")["study_stpu"] == paper["study_stpu"]
+    paper = kept_seconds("paper")
+    assert paper["train_original"] > 1 and kept_seconds("mine") == paper
+    assert kept_seconds("cifar10")["train_original"] > 3 * paper["train_original"]
+    assert kept_seconds("cifar10")["study_stpu"] == paper["study_stpu"]
 
 
 def test_a_config_that_is_wrong_is_one_line(tmp_path: Path) -> None:

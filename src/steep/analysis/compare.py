@@ -9,7 +9,7 @@ from steep.analysis.statistics import CONFIDENCE, interval
 KEYS = ["experiment", "stage", "readout"]
 
 
-def hold_against(new: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
+def hold_against(new: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:
     """Compare two tables of accuracies (`steep.analysis.tables.accuracy_table`).
 
     Returns
@@ -19,19 +19,19 @@ def hold_against(new: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
     ``same`` (the same correct frames count for every seed), ``agrees`` (0 lies in the interval of the difference),
     ``outside`` (it does not, which is to be expected once in twenty rows), ``differs`` (not even after Holm's
     correction for the number of rows), ``unclear`` (fewer than two seeds, and not the same), ``only new``,
-    ``only reference``.
+    ``only kept``.
 
     """
-    sides = [_by_seed(table) for table in (new, reference)]
+    sides = [_by_seed(table) for table in (new, kept)]
     rows = []
     for key in dict.fromkeys([*sides[1], *sides[0]]):
         row: dict[str, object] = dict(zip(KEYS, key, strict=True))
         ours, theirs = (side.get(key) for side in sides)
-        for name, values in (("new", ours), ("reference", theirs)):
+        for name, values in (("new", ours), ("kept", theirs)):
             row[name], row[f"{name}_ci95"] = (np.nan, np.nan) if values is None else interval(values.to_numpy())
         row |= {"difference": np.nan, "difference_ci95": np.nan, "p": np.nan}
         if ours is None or theirs is None:
-            row["verdict"] = "only reference" if ours is None else "only new"
+            row["verdict"] = "only kept" if ours is None else "only new"
         else:
             row |= _verdict(ours, theirs)
         rows.append(row)
@@ -55,16 +55,16 @@ def _by_seed(table: pd.DataFrame) -> dict[tuple, pd.Series]:
     return {key: rows.groupby("seed")["accuracy"].first().sort_index() for key, rows in table.groupby(KEYS, sort=False)}
 
 
-def _verdict(new: pd.Series, reference: pd.Series) -> dict[str, object]:
+def _verdict(new: pd.Series, kept: pd.Series) -> dict[str, object]:
     """Return the difference of the means, its interval and what follows."""
-    difference = float(new.mean() - reference.mean())
-    if new.equals(reference):
+    difference = float(new.mean() - kept.mean())
+    if new.equals(kept):
         return {"difference": 0.0, "verdict": "same"}
-    if min(len(new), len(reference)) < 2:
+    if min(len(new), len(kept)) < 2:
         return {"difference": difference, "verdict": "unclear"}
-    if new.std() == reference.std() == 0:
+    if new.std() == kept.std() == 0:
         return {"difference": difference, "difference_ci95": 0.0, "p": 0.0, "verdict": "outside"}
-    test = ttest_ind(new, reference, equal_var=False)
+    test = ttest_ind(new, kept, equal_var=False)
     limits = test.confidence_interval(CONFIDENCE)
     half = float(limits.high - limits.low) / 2
     return {

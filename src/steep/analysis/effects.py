@@ -23,16 +23,17 @@ COLUMNS = [
     "original_ci95",
     "spiking",
     "spiking_ci95",
-    "loss",
-    "loss_ci95",
+    "spiking_cost",
+    "spiking_cost_ci95",
 ]
 EFFECTS_NOTE = (
     "{frames} accuracy in %, readout potential, and its difference from the first row's in points, seed by seed: mean "
     "± half-width of the 95% interval over seeds (Student's t), each row for itself and on one set of frames. Better, "
-    "worse: told from chance between seeds, corrected for the number of rows (paired t, Holm, 5%); likely: only before "
-    "that correction, which one row in twenty is by chance; open: not told from chance; same: equal for every seed; "
-    "unclear: seeds too few or all alike. Rows that differ in sharpening alone share their original networks; all are "
-    "held against the first row, whose chance is in every effect. Spiking − original: against the row's own original."
+    "worse: distinguishable from chance between seeds, corrected for the number of rows (paired t, Holm, 5%). Likely: "
+    "only before that correction, which one row in twenty is by chance. Open: not distinguishable from chance. Same: "
+    "equal for every seed. Unclear: seeds too few or all alike. Rows that differ in sharpening alone share their "
+    "original networks. All are compared with the first row, whose chance is in every effect. Spiking cost: against "
+    "the row's own original."
 )
 
 
@@ -46,10 +47,11 @@ def effect_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame
 
     Returns
     -------
-    One row per experiment, the baseline first: accuracies of its original and its spiking network, their difference
-    ``loss``, the ``effect`` (its spiking accuracy minus the baseline's, seed by seed), each with the half-width of its
-    95% interval (``_ci95``), the ``p`` of the effect (paired t) and a verdict: ``baseline``; ``better`` or ``worse``,
-    told from chance after Holm's correction for the number of rows; ``likely better`` or ``likely worse``, before it;
+    One row per experiment, the baseline first: accuracies of its original and its threshold network, their difference
+    ``spiking_cost``, the ``effect`` (its threshold network's accuracy minus the baseline's, seed by seed), each with
+    the half-width of its 95% interval (``_ci95``), the ``p`` of the effect (paired t) and a verdict: ``baseline``;
+    ``better`` or ``worse``, distinguishable from chance after Holm's correction for the number of rows; ``likely
+    better`` or ``likely worse``, before it;
     ``open``, neither; ``same``, the same accuracy for every seed; ``unclear``, one seed, or the same difference for
     all, which leaves nothing to compare it with.
 
@@ -78,9 +80,9 @@ def effect_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame
         tests.append({"effect": mean, "effect_ci95": half, "p": p, "verdict": verdict})
     table = table.join(pd.DataFrame(tests))
     for p, likely in ((table["p"], "likely "), (holm(table["p"]), "")):
-        told = p <= 1 - CONFIDENCE
-        table.loc[told, "verdict"] = [
-            likely + ("better" if effect > 0 else "worse") for effect in table.loc[told, "effect"]
+        significant = p <= 1 - CONFIDENCE
+        table.loc[significant, "verdict"] = [
+            likely + ("better" if effect > 0 else "worse") for effect in table.loc[significant, "effect"]
         ]
     return table
 
@@ -93,7 +95,7 @@ def effect_answer(table: pd.DataFrame) -> str:
         found = changes.loc[changes["verdict"] == verdict, "change"].tolist()
         parts += [f"{len(found)} {verdict} ({'; '.join(found)})"] if found else []
     count = f"Of {len(changes)} change{'s' if len(changes) != 1 else ''}"
-    return f"{count}, {', '.join(parts) or 'none is told from the first row'}."
+    return f"{count}, {', '.join(parts) or 'none is distinguishable from the first row'}."
 
 
 def effect_view(table: pd.DataFrame) -> pd.DataFrame:
@@ -103,9 +105,9 @@ def effect_view(table: pd.DataFrame) -> pd.DataFrame:
             "Changed": table["change"],
             "Seeds": table["seeds"],
             "Original": numbers(table, "original"),
-            "Spiking": numbers(table, "spiking"),
-            "Spiking − original": numbers(table, "loss", sign=True),
-            "Effect on spiking": numbers(table, "effect", sign=True),
+            "Threshold": numbers(table, "spiking"),
+            "Spiking cost": numbers(table, "spiking_cost", sign=True),
+            "Effect on threshold": numbers(table, "effect", sign=True),
             "Verdict": table["verdict"],
         }
     )

@@ -79,7 +79,7 @@ def spike_scores(
     return pd.DataFrame(rows)
 
 
-COMPARISON_COLUMNS = ["reference", "backend", "layer", "quantity", "values", "differing"]
+COMPARISON_COLUMNS = ["against", "backend", "layer", "quantity", "values", "differing"]
 
 
 def compare_networks(spikes: dict[str, Spikes], network: ThresholdNetwork) -> pd.DataFrame:
@@ -87,7 +87,7 @@ def compare_networks(spikes: dict[str, Spikes], network: ThresholdNetwork) -> pd
 
     Returns
     -------
-    Rows like those of `compare`: reference ``network``, quantity ``weights and thresholds``, values: the synapses into
+    Rows like those of `compare`: against ``network``, quantity ``weights and thresholds``, values: the synapses into
     the layer and its thresholds. A fingerprint does not tell how many of them differ: all count as differing.
 
     """
@@ -120,17 +120,17 @@ def compare(spikes: dict[str, Spikes]) -> pd.DataFrame:
 
     Returns
     -------
-    Rows of reference, backend, layer (from 1), quantity (``spikes`` or ``potential``, the latter for the output
+    Rows of against, backend, layer (from 1), quantity (``spikes`` or ``potential``, the latter for the output
     layer), values (units times frames), differing.
 
     """
-    reference, *others = spikes
+    first_name, *others = spikes
     rows = []
     for other in others:
-        first, second = (spikes[name].packed() for name in (reference, other))
+        first, second = (spikes[name].packed() for name in (first_name, other))
         if first.units != second.units or not set(second.kept) <= set(first.kept):
             raise SteepError(
-                f"{reference} and {other} recorded layers {first.kept} of {list(first.units)} units and layers "
+                f"{first_name} and {other} recorded layers {first.kept} of {list(first.units)} units and layers "
                 f"{second.kept} of {list(second.units)} units; run the simulations again"
             )
         # Unpacked only where bytes differ: the layers of a large network take gigabytes.
@@ -139,11 +139,11 @@ def compare(spikes: dict[str, Spikes]) -> pd.DataFrame:
             for number, (a, b) in enumerate(zip(first.packed, second.packed, strict=True), 1)
             if a is not None and b is not None
         ]
-        quantities.append((len(first), "potential", spikes[reference].potential, spikes[other].potential))
+        quantities.append((len(first), "potential", spikes[first_name].potential, spikes[other].potential))
         for layer, quantity, a, b in quantities:
             if a.shape != b.shape:
                 raise SteepError(
-                    f"layer {layer}: {reference} and {other} recorded {quantity} of different shapes; "
+                    f"layer {layer}: {first_name} and {other} recorded {quantity} of different shapes; "
                     "run the simulations again"
                 )
             values, differing = a.size, 0
@@ -155,7 +155,7 @@ def compare(spikes: dict[str, Spikes]) -> pd.DataFrame:
                 differing = int(np.count_nonzero(a != b))
             rows.append(
                 {
-                    "reference": reference,
+                    "against": first_name,
                     "backend": other,
                     "layer": layer,
                     "quantity": quantity,
@@ -169,10 +169,10 @@ def compare(spikes: dict[str, Spikes]) -> pd.DataFrame:
 def require_equal(spikes: dict[str, Spikes], table: pd.DataFrame) -> None:
     """Raise a SteepError that names the first difference in a table made by `compare`: a mismatch is a bug."""
     for row in table[table["differing"] > 0].itertuples():
-        pair = spikes[row.reference], spikes[row.backend]
+        pair = spikes[row.against], spikes[row.backend]
         a, b = (s.potential if row.quantity == "potential" else s.layers[row.layer - 1] for s in pair)
         frame, unit = np.argwhere(a != b)[0]
         raise SteepError(
-            f"{row.reference} and {row.backend} differ in {row.differing} of {row.values} {row.quantity} of layer "
+            f"{row.against} and {row.backend} differ in {row.differing} of {row.values} {row.quantity} of layer "
             f"{row.layer}, first in frame {frame}, unit {unit}; this is a bug in a backend, please report it"
         )

@@ -54,7 +54,7 @@ def accuracy_table(scores: pd.DataFrame) -> pd.DataFrame:
     ]
 
 
-COMPARED = ("experiment", "readout", "reference", "backend", "layer", "quantity")
+COMPARED = ("experiment", "readout", "against", "backend", "layer", "quantity")
 COMPARED_COLUMNS = (*COMPARED, "seed", "values", "differing")
 
 
@@ -67,10 +67,10 @@ def backend_table(comparisons: pd.DataFrame) -> pd.DataFrame:
 
 
 BACKENDS_NOTE = (
-    "Every weight and threshold of every layer: a fingerprint of what each simulator computed with is held against the "
-    "network's. Every spike of the layers that were kept for comparison and every potential of the output layer, for "
-    "every frame of the evaluation and every seed: held against the first simulator's; a single simulator has nothing "
-    "to be held against. A difference stops the study, so this table is zeros or is not there."
+    "Every weight and threshold of every layer: a fingerprint of what each simulator computed with is compared with "
+    "the network's. Every spike of the layers that were recorded and every potential of the output layer, for "
+    "every frame of the evaluation and every seed: compared with the first simulator's; a single simulator has nothing "
+    "to be compared with. A difference stops the study, so this table is zeros or is not there."
 )
 
 
@@ -80,8 +80,8 @@ def backend_view(table: pd.DataFrame) -> pd.DataFrame:
         {
             "Experiment": table["experiment"],
             "Readout": table["readout"],
-            "Backend": table["backend"],
-            "against": table["reference"],
+            "Simulator": table["backend"],
+            "against": table["against"],
             "Layer": table["layer"],
             "Quantity": table["quantity"].replace(
                 {"spikes": "spikes (units × frames)", "potential": "output potentials"}
@@ -115,7 +115,7 @@ def margin_table(margins: pd.DataFrame) -> pd.DataFrame:
 def margin_view(table: pd.DataFrame) -> pd.DataFrame:
     """Return the margins as text for people."""
     percent = {"near": "Near", "decided": "Decided", "flipped": "Turned"}
-    counts = {"units_near": "Units near", "units_silent": "Units that never fire", "units_always": "that always fire"}
+    counts = {"units_near": "Units near", "units_silent": "Dead", "units_always": "Saturated"}
     return pd.DataFrame(
         {
             "Experiment": table["experiment"],
@@ -133,9 +133,10 @@ def talk_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame:
 
     ``original`` is the network with ordinary activations, ``continued`` the same after as many further epochs as
     sharpening takes, ``sharpened`` the network of steps with real weights, ``spiking`` the integer threshold network as
-    simulated by every backend of the experiment (they agree, or the study stops). ``loss`` is spiking minus original,
-    ``control_loss`` spiking minus continued, both seed by seed. These are read out by ``potential``; ``spikes`` and
-    ``wta`` are the spiking network with the other readouts, where the experiment has them.
+    simulated by every backend of the experiment (they agree, or the study stops). ``spiking_cost`` is spiking minus
+    original, ``spiking_cost_continued`` spiking minus continued, both seed by seed. These are read out by
+    ``potential``; ``spikes`` and ``wta`` are the threshold network with the other readouts, where the experiment has
+    them.
     """
     rows = []
     for experiment, entry in config["experiments"].items():
@@ -146,7 +147,7 @@ def talk_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame:
         }
         if lacking := [stage for stage in STAGES if stage not in stages]:
             raise SteepError(f"experiment {experiment!r}: no accuracy of stage {lacking[0]}; give the whole table")
-        told = entry.get("talk", {})
+        reported = entry.get("talk", {})
         row: dict[str, object] = {
             "experiment": experiment,
             "network": entry.get("title", config["networks"][entry["network"]]["title"]),
@@ -154,16 +155,16 @@ def talk_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame:
             "encoding": entry["encoding"],
             "seeds": len(stages["threshold"]),
             "frames": int(own["frames"].iloc[0]),
-            "talk_original": told.get("original", math.nan),
-            "talk_spiking": told.get("spiking", math.nan),
+            "talk_original": reported.get("original", math.nan),
+            "talk_spiking": reported.get("spiking", math.nan),
         }
         measured = {
             "original": stages["original"],
             "continued": stages["continued"],
             "sharpened": stages["sharpened"],
             "spiking": stages["threshold"],
-            "loss": stages["threshold"] - stages["original"],
-            "control_loss": stages["threshold"] - stages["continued"],
+            "spiking_cost": stages["threshold"] - stages["original"],
+            "spiking_cost_continued": stages["threshold"] - stages["continued"],
             "spikes": stages.get("spikes"),
             "wta": stages.get("wta"),
         }
@@ -183,7 +184,7 @@ def compare_view(table: pd.DataFrame) -> pd.DataFrame:
             "Stage": table["stage"],
             "Readout": table["readout"],
             "This run": numbers(table, "new"),
-            "Reference": numbers(table, "reference"),
+            "Kept run": numbers(table, "kept"),
             "Difference": numbers(table, "difference", sign=True),
             "Verdict": table["verdict"],
         }
@@ -212,12 +213,12 @@ def talk_view(table: pd.DataFrame, evaluation: str = "test") -> pd.DataFrame:
             "Seeds": table["seeds"],
             "Talk: original": [number(v, digits=1) for v in table["talk_original"]],
             "Ours: original": numbers(table, "original"),
-            "Ours: trained on": numbers(table, "continued"),
+            "Ours: continued": numbers(table, "continued"),
             "Talk: spiking": [number(v, digits=1) for v in table["talk_spiking"]],
-            "Ours: steps": numbers(table, "sharpened"),
-            "Ours: spiking": numbers(table, "spiking"),
-            "Spiking − original": numbers(table, "loss", sign=True),
-            "Spiking − trained on": numbers(table, "control_loss", sign=True),
+            "Ours: sharpened": numbers(table, "sharpened"),
+            "Ours: threshold": numbers(table, "spiking"),
+            "Spiking cost": numbers(table, "spiking_cost", sign=True),
+            "Spiking cost against continued": numbers(table, "spiking_cost_continued", sign=True),
             "Readout spikes": numbers(table, "spikes"),
             "Readout wta": numbers(table, "wta"),
             f"{evaluation.capitalize()} frames": table["frames"],

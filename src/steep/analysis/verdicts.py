@@ -5,7 +5,7 @@ it could be one of ours: it is *reproduced* when it lies within the 95% predicti
 (Student's t), widened by the rounding of the talk's number; *better* or *not reproduced* when ours lies above or below.
 With a single seed there is no spread, and the binomial interval of the test set stands in for it.
 
-The same rule serves the cost of spiking, spiking minus original accuracy, which is the talk's claim itself. Where the
+The same rule serves the spiking cost, spiking minus original accuracy, which is the talk's claim itself. Where the
 talk gives a range of it and no accuracies, the middle of the range is taken, and half its width is allowed besides.
 
 A rule that asks whether a number can be told from ours says yes to everything when ours scatter enough. So where the
@@ -25,13 +25,14 @@ from scipy.stats import norm
 from steep.analysis.render import Tabulated, in_rst, to_rst
 from steep.analysis.statistics import CONFIDENCE
 from steep.analysis.tables import number, require_experiments
+from steep.datasets import SOURCES
 from steep.tables import read_table
 
 log = logging.getLogger("steep")
 ROUNDING = 0.05  # of an accuracy given with one digit; a difference of two has twice as much
 WIDEST = 1.0  # points
 REPRODUCED, BETTER, MISSED, UNDECIDED = "reproduced", "better", "not reproduced", "undecided"
-NAMES = {"original": "original accuracy", "spiking": "spiking accuracy", "cost": "cost of spiking"}
+NAMES = {"original": "original accuracy", "spiking": "spiking accuracy", "cost": "spiking cost"}
 OTHER_DATA, NOT_IN_TALK = "other data", "not in the talk"
 # What the verdicts take from the talk's table, and a picture of them from the verdicts.
 TALK_COLUMNS = (
@@ -46,10 +47,10 @@ TALK_COLUMNS = (
     "original_ci95",
     "spiking",
     "spiking_ci95",
-    "loss",
-    "loss_ci95",
-    "control_loss",
-    "control_loss_ci95",
+    "spiking_cost",
+    "spiking_cost_ci95",
+    "spiking_cost_continued",
+    "spiking_cost_continued_ci95",
 )
 OVERVIEW_COLUMNS = (
     "experiment",
@@ -63,15 +64,13 @@ OVERVIEW_COLUMNS = (
     "ours_ci95",
     "verdict",
 )
-# Sources whose frames are generated in place of data that were never published.
-GENERATED = ("hyperspectral",)
 
 
 def prediction_half_width(ci95: float, seeds: int, accuracy: float, frames: int) -> float:
     """Return how far one further seed may lie from the mean of `seeds`, in points, with 95% confidence.
 
-    `ci95` is the half-width of the interval of the mean; NaN for one seed, for which the binomial spread of `frames`
-    test frames at `accuracy` percent is taken.
+    `ci95` is the half-width of the interval of the mean; NaN for one seed, for which the binomial one of `frames` test
+    frames at `accuracy` percent is taken.
     """
     if math.isnan(ci95):
         p = accuracy / 100
@@ -79,10 +78,10 @@ def prediction_half_width(ci95: float, seeds: int, accuracy: float, frames: int)
     return ci95 * math.sqrt(seeds + 1)
 
 
-def verdict(ours: float, talk: float, spread: float, tolerance: float = 0.0) -> str:
-    """Return the word for a difference of `ours` from `talk`, of which `spread` and `tolerance` mean nothing."""
-    if abs(ours - talk) <= spread + tolerance:
-        return REPRODUCED if spread <= WIDEST else UNDECIDED
+def verdict(ours: float, talk: float, half_width: float, tolerance: float = 0.0) -> str:
+    """Return the word for a difference of `ours` from `talk`, of which `half_width` and `tolerance` mean nothing."""
+    if abs(ours - talk) <= half_width + tolerance:
+        return REPRODUCED if half_width <= WIDEST else UNDECIDED
     return BETTER if ours > talk else MISSED
 
 
@@ -105,26 +104,28 @@ def verdict_table(table: pd.DataFrame, study: dict[str, Any]) -> pd.DataFrame:
     """
     rows = []
     for row in table.to_dict("records"):
-        source = study["datasets"][study["experiments"][row["experiment"]]["dataset"]]["source"]
-        told = study["experiments"][row["experiment"]].get("talk", {})
-        if "cost" in told:
-            low, high = told["cost"]
+        entry = study["experiments"][row["experiment"]]
+        # In place of data that were never published.
+        generated = SOURCES[study["datasets"][entry["dataset"]]["source"]].generated
+        reported = entry.get("talk", {})
+        if "cost" in reported:
+            low, high = reported["cost"]
             talk_cost, unsharp = (low + high) / 2, (high - low) / 2
         else:
             talk_cost, unsharp = row["talk_spiking"] - row["talk_original"], 2 * ROUNDING
         for claim, talk, ours, tolerance in (
             ("original", row["talk_original"], "original", ROUNDING),
             ("spiking", row["talk_spiking"], "spiking", ROUNDING),
-            ("cost", talk_cost, "loss", unsharp),
+            ("cost", talk_cost, "spiking_cost", unsharp),
         ):
             accuracy = row["spiking"] if claim == "cost" else row[ours]
-            spread = prediction_half_width(row[f"{ours}_ci95"], row["seeds"], accuracy, row["frames"])
+            half_width = prediction_half_width(row[f"{ours}_ci95"], row["seeds"], accuracy, row["frames"])
             if math.isnan(talk):
                 word = NOT_IN_TALK
-            elif source in GENERATED and claim != "cost":
+            elif generated and claim != "cost":
                 word = OTHER_DATA
             else:
-                word = verdict(row[ours], talk, spread, tolerance)
+                word = verdict(row[ours], talk, half_width, tolerance)
             difference, ci95 = row[ours] - talk, row[f"{ours}_ci95"]
             rows.append(
                 {
@@ -133,18 +134,18 @@ def verdict_table(table: pd.DataFrame, study: dict[str, Any]) -> pd.DataFrame:
                     "data": row["data"],
                     "seeds": row["seeds"],
                     "frames": row["frames"],
-                    "generated": source in GENERATED,
+                    "generated": generated,
                     "claim": claim,
                     "talk": talk,
-                    "talk_half_range": unsharp if "cost" in told and claim == "cost" else 0.0,
+                    "talk_half_range": unsharp if "cost" in reported and claim == "cost" else 0.0,
                     "ours": row[ours],
                     "ours_ci95": ci95,
                     "difference": difference,
-                    "allowed": spread + tolerance,
+                    "allowed": half_width + tolerance,
                     "verdict": word,
                     "mean_differs": abs(difference) > ci95 + tolerance,
-                    "control": row["control_loss"] if claim == "cost" else math.nan,
-                    "control_ci95": row["control_loss_ci95"] if claim == "cost" else math.nan,
+                    "control": row["spiking_cost_continued"] if claim == "cost" else math.nan,
+                    "control_ci95": row["spiking_cost_continued_ci95"] if claim == "cost" else math.nan,
                 }
             )
     return pd.DataFrame(rows)
@@ -160,13 +161,13 @@ def verdict_view(verdicts: pd.DataFrame) -> pd.DataFrame:
         for claim, title in (("original", "Original"), ("spiking", "Spiking")):
             one = by_claim.loc[claim]
             row[f"{title}: talk"] = number(one["talk"], digits=1)
-            row[f"{title}: ours"] = number(one["ours"], one["ours_ci95"])
+            row[title.replace("Spiking", "Threshold") + ": ours"] = number(one["ours"], one["ours_ci95"])
         cost = by_claim.loc["cost"]
         half = cost["talk_half_range"]
         ends = [number(cost["talk"] + end, digits=1, sign=True) for end in (-half, half)]
-        row["Cost: talk"] = " to ".join(dict.fromkeys(ends))
-        row["Cost: ours"] = number(cost["ours"], cost["ours_ci95"], sign=True)
-        row["Against trained on"] = number(cost["control"], cost["control_ci95"], sign=True)
+        row["Spiking cost: talk"] = " to ".join(dict.fromkeys(ends))
+        row["Spiking cost: ours"] = number(cost["ours"], cost["ours_ci95"], sign=True)
+        row["Spiking cost against continued"] = number(cost["control"], cost["control_ci95"], sign=True)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -205,7 +206,7 @@ def answer(verdicts: pd.DataFrame, evaluation: str) -> str:
             f"{costs[word]} for {listed(rows['network'].tolist())}"
             for word, rows in real.groupby("verdict", sort=False)
         ]
-        sentences.append(f"What spiking costs is {'; '.join(parts)}.")
+        sentences.append(f"The spiking cost is {'; '.join(parts)}.")
     lowest, highest = cost.loc[cost["ours"].idxmin()], cost.loc[cost["ours"].idxmax()]
     if len(cost) > 1:
         sentences.append(
@@ -239,7 +240,7 @@ def answer(verdicts: pd.DataFrame, evaluation: str) -> str:
         judged = [costs.get(word, "not in the talk") for word in dict.fromkeys(generated["verdict"])]
         sentences.append(
             f"The data of {listed(generated['network'].tolist())} are generated, for the talk's were never published, "
-            "and how hard they are was this study's choice: only the cost of spiking is compared there, and is "
+            "and how hard they are was this study's choice: only the spiking cost is compared there, and is "
             f"{listed(judged)}."
         )
     return " ".join(sentences)
@@ -247,26 +248,27 @@ def answer(verdicts: pd.DataFrame, evaluation: str) -> str:
 
 def rule_note(verdicts: pd.DataFrame) -> str:
     """Return how the verdicts were made, for below the table."""
-    spread = (
+    half_width = (
         "the 95% prediction interval of one further seed (Student's t)"
         if (verdicts["seeds"] > 1).all()
         else "the binomial 95% interval of the frames, for one seed has no spread"
     )
     measured = (
-        "Accuracy in %, cost of spiking in points: spiking minus original. Ours: mean ± half-width of the 95% interval "
+        "Accuracy in %, spiking cost in points: spiking minus original. Ours: mean ± half-width of the 95% interval "
         "over seeds."
     )
-    told = verdicts[verdicts["talk"].notna()]
-    allowed = told["allowed"]
+    compared = verdicts[verdicts["talk"].notna()]
+    allowed = compared["allowed"]
     if not len(allowed):
         return measured
-    widened = "its rounding, or of a range by half its width" if told["talk_half_range"].any() else "its rounding"
+    widened = "its rounding, or of a range by half its width" if compared["talk_half_range"].any() else "its rounding"
     reach = " to ".join(dict.fromkeys(f"±{value:.2f}" for value in (allowed.min(), allowed.max())))
     return (
-        f"{measured} Reproduced: the talk's number, taken for one trained network, lies within {spread}, widened by "
-        f"{widened} (here {reach} points); better or not reproduced: ours lies "
-        f"above or below; undecided: it lies within an interval of more than ±{WIDEST:.0f} point. Against trained on: "
-        "spiking minus the original trained on for as long as sharpening takes; it was not tuned for itself."
+        f"{measured} Reproduced: the talk's number, taken for one trained network, lies within "
+        f"{half_width}, widened by {widened} (here {reach} points); better or not reproduced: ours lies "
+        f"above or below; undecided: it lies within an interval of more than ±{WIDEST:.0f} point. Spiking cost "
+        "against continued: spiking minus the original trained on for as long as sharpening takes; it was not "
+        "tuned for itself."
     )
 
 

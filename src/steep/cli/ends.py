@@ -101,13 +101,13 @@ def summarize_study(
 
 
 @verb
-def compare_reference(accuracy: In, reference: In) -> None:
-    """Hold a run's accuracies against those of a reference run; an error where one differs beyond chance.
+def compare_kept(accuracy: In, kept: In) -> None:
+    """Hold a run's accuracies against those of a kept run; an error where one differs beyond chance.
 
     Parameters
     ----------
     accuracy : the table of accuracies of a run
-    reference : that of the reference run
+    kept : that of the kept run
 
     """
     from steep.analysis.compare import KEYS, hold_against
@@ -115,33 +115,33 @@ def compare_reference(accuracy: In, reference: In) -> None:
     from steep.analysis.tables import compare_view
     from steep.tables import read_table
 
-    for path in (accuracy, reference):
+    for path in (accuracy, kept):
         if not path.is_file():
             raise SteepError(f"{path}: no such file; run the study first (make reproduce STUDY=...)")
-    here, there = (read_table(path, *KEYS, "seed", "accuracy") for path in (accuracy, reference))
+    here, there = (read_table(path, *KEYS, "seed", "accuracy") for path in (accuracy, kept))
     table = hold_against(here, there)
     print(to_markdown(compare_view(table)), end="")
     differing = int((table["verdict"] == "differs").sum())
     if differing:
         raise SteepError(
-            f"{differing} of {len(table)} accuracies differ from {reference}, also when corrected for their number "
+            f"{differing} of {len(table)} accuracies differ from {kept}, also when corrected for their number "
             "(Holm, 5%): another method, other data or other versions, hardly chance"
         )
 
 
 @verb
-def update_pages(reference: Folder, pages: Inputs) -> None:
-    """Write the tables of the reference run and of the benchmarks into pages, between their marks.
+def update_pages(kept: Folder, pages: Inputs) -> None:
+    """Write the tables of the kept run and of the benchmarks into pages, between their marks.
 
     Parameters
     ----------
-    reference : folder of the tables that are kept
+    kept : folder of the tables that are kept
     pages : pages of Markdown, which are written anew
 
     """
     from steep.files import write_text
     from steep.study.documents import filled, tables
 
-    made = tables(reference)
+    made = tables(kept)
     for page in pages:
         write_text(page, filled(page.read_text(encoding="utf-8"), made))

@@ -84,8 +84,8 @@ def simulate_network(
     Parameters
     ----------
     output : the spikes of every layer and the potentials of the last, as NPZ
-    keep : numbers of the layers whose spikes are kept, as JSON; all unless told
-    part : which part of the frames is run, such as 2/5; all unless told
+    keep : numbers of the layers whose spikes are kept, as JSON; all if not given
+    part : which part of the frames is run, such as 2/5; all if not given
 
     """
     import time

@@ -86,11 +86,11 @@ def export_model(
     Parameters
     ----------
     output : the text model
-    table : how to read the classes, written as CSV; the name of the model and .csv unless told
+    table : how to read the classes, written as CSV; the name of the model and .csv if not given
     circuit : the compiled population code, for readout spikes
     population : the trained population code, for readout spikes
-    count : number of frames, the first ones; all unless told
-    spacing : steps from frame to frame; 1, with readout potential 2, unless told
+    count : number of frames, the first ones; all if not given
+    spacing : steps from frame to frame; 1, with readout potential 2, if not given
     inexact : export, with a warning, what is too large for float32 or six digits
 
     """
@@ -193,7 +193,7 @@ def simulate_model(
     raster : the spikes, written as text: a line for each step, a column for each neuron
     steps : number of steps
     backend : what simulates it: the reference in NumPy, or one of the Brian2 forms
-    target : Brian2's: cython is compiled; numpy unless told
+    target : Brian2's: cython is compiled; numpy if not given
     variant : how a membrane leaks
     precision : of membranes and weights
     slots : buffer slots; longer delays are refused

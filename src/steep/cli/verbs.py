@@ -43,7 +43,7 @@ MEANINGS = {
     "train": "training frames",
     "validation": "validation frames",
     "history": "what each epoch measured, written as CSV",
-    "checkpoint": "where an unfinished training is kept and found again; nowhere unless told",
+    "checkpoint": "where an unfinished training is kept and found again; nowhere if not given",
     "original": "the original network, as train-original writes it",
     "sharpened": "the sharpened network, as sharpen-network writes it",
     "backend": "the simulator",

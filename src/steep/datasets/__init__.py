@@ -26,14 +26,15 @@ Loader = Callable[[list[Path], Path], tuple[Frames, Frames, np.ndarray]]
 
 @dataclass(frozen=True)
 class Source:
-    """Where a data set comes from, what a frame is, what its classes are called, and the content digests of its
-    training and test set."""
+    """Where a data set comes from, what a frame is, what its classes are called, the content digests of its training
+    and test set, and whether it was generated, not measured."""
 
     load: Loader
     shape: tuple[int, int, int]
     names: tuple[str, ...]
     train: str
     test: str
+    generated: bool = False
 
     @property
     def classes(self) -> int:
@@ -65,6 +66,7 @@ SOURCES: dict[str, Source] = {
         names=hyperspectral.CLASSES,
         train="3fa3d93c1dc78619efa87f01d7d39b9faebb95f289b90f81c9c83f71e1684f81",
         test="e5ba70f5d6b0e46fb57322dbfd0cea0ed3b8feb19c794f4d37b5ef011e524026",
+        generated=True,
     ),
     "samson": Source(
         samson.load,

@@ -217,9 +217,9 @@ def obtain(
         time.sleep(min(2**attempt, 10) if attempt < ATTEMPTS else 0)
     places = ", ".join(str(mirror / dataset) for mirror in mirrors) or "no mirror configured"
     state = f"is not usable ({'; '.join(unusable)})" if unusable else "is missing"
-    told = "; ".join(f"{url}: {reason}" for url, reason in reasons.items())
+    failures = "; ".join(f"{url}: {reason}" for url, reason in reasons.items())
     raise SteepError(
-        f"{dataset}: {name} {state} and could not be downloaded ({told}). Provide it in one of three ways: "
+        f"{dataset}: {name} {state} and could not be downloaded ({failures}). Provide it in one of three ways: "
         f"put it into a mirror folder ({places}); add your own folder to `mirrors` in the config; "
         f"or connect to the network and run again (downloads are kept in {cache / dataset})"
     )

@@ -63,7 +63,7 @@ def draw(overview: pd.DataFrame, evaluation: str) -> Figure:
     head: dict[str, Any] = {"marker": HEADS[-1], "markersize": 12, "linestyle": ""}
     handles = [
         Line2D([], [], color=STAGES["original"][1], marker="o", linestyle="", label="ours: original"),
-        Line2D([], [], color=STAGES["threshold"][1], label="ours: spiking (tip)", **head),
+        Line2D([], [], color=STAGES["threshold"][1], label="ours: threshold (tip)", **head),
     ]
     of_the_talk = overview["talk_original"].notna()
     if of_the_talk.any():

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from steep.figures.rows import BITS, STUDIES, rows_of
 from steep.figures.style import BLUE, GREY, MARKERS, PALETTE, error_bars, plt, with_interval
 
-KINDS = {"drop": "spikes lost", "insert": "spikes inserted", "jitter": "spikes a step late"}
+KINDS = {"drop": "spikes dropped", "insert": "spikes inserted", "jitter": "spikes late by a step"}
 
 
 def draw(studies: pd.DataFrame, bits: pd.DataFrame, title: str) -> Figure:

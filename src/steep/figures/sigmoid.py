@@ -16,10 +16,10 @@ STEEPEST = 10  # slopes are shown up to here, or one of nearly a step would flat
 CENTRE, SLOPE = 0.5, 4.0  # a rectified linear unit's, with its ceiling as unit (steep.sharpening.activation)
 
 
-def surrogate(x: np.ndarray, shape: str, sharpness: float, widest: float) -> np.ndarray:
-    """Return the derivative that the backward pass uses: of the activation no steeper than `widest` times the gentle
-    one."""
-    slope = SLOPE * (widest if sharpness >= 1 else min(1 / (1 - sharpness), widest))
+def surrogate(x: np.ndarray, shape: str, sharpness: float, surrogate_slope: float) -> np.ndarray:
+    """Return the derivative that the backward pass uses: of the activation no steeper than `surrogate_slope` times the
+    gentle one."""
+    slope = SLOPE * (surrogate_slope if sharpness >= 1 else min(1 / (1 - sharpness), surrogate_slope))
     if shape == "ramp":
         return np.where(np.abs(slope * (x - CENTRE)) < 2, slope / 4, 0.0)
     gentle = 1 / (1 + np.exp(np.clip(-slope * (x - CENTRE), -500, 500)))
@@ -44,22 +44,24 @@ def draw(settings: dict[str, tuple[str, float]]) -> Figure:
         squeeze=False,
         sharex=True,
     )
-    steepest = min(max(widest for _, widest in settings.values()) * SLOPE / 4, STEEPEST)
+    steepest = min(max(surrogate_slope for _, surrogate_slope in settings.values()) * SLOPE / 4, STEEPEST)
     x = np.linspace(-1, 2, 1501)
     colours = plt.get_cmap(SHARPNESS)(np.linspace(0.25, 1, len(VALUES)))
     pairs = [pair for line in range(lines) for pair in axes[2 * line : 2 * line + 2].T]
     for above, below in pairs[len(settings) :]:
         above.set_visible(False)
         below.set_visible(False)
-    for number, ((above, below), (name, (shape, widest))) in enumerate(zip(pairs, settings.items(), strict=False)):
+    for number, ((above, below), (name, (shape, surrogate_slope))) in enumerate(
+        zip(pairs, settings.items(), strict=False)
+    ):
         for value, colour in zip(VALUES, colours, strict=True):
             width = 2.2 if value == 1 else 1.4
             label = f"sharpness {value:g}" + (" (a step: spikes)" if value == 1 else "")
             above.plot(x, sharpened(x, shape, CENTRE, SLOPE, value), color=colour, linewidth=width, label=label)
-            below.plot(x, surrogate(x, shape, value, widest), color=colour, linewidth=width)
+            below.plot(x, surrogate(x, shape, value, surrogate_slope), color=colour, linewidth=width)
         above.plot(x, np.clip(x, 0, 1), color=GREY, linestyle=":", linewidth=1.2, label="ReLU, cut at its ceiling")
         heading = textwrap.fill(name, 50, break_on_hyphens=False, max_lines=8, placeholder=" …")
-        above.set_title(f"{heading}\n{shape}, learns through a slope of at most {widest:g}", fontsize=9)
+        above.set_title(f"{heading}\n{shape}, learns through a slope of at most {surrogate_slope:g}", fontsize=9)
         below.set(xlabel="pre-activation / ceiling", ylim=(-0.05 * steepest, 1.1 * steepest))
         below.tick_params(labelbottom=True)
         if number % columns == 0:
@@ -73,4 +75,4 @@ def draw(settings: dict[str, tuple[str, float]]) -> Figure:
 
 def plot(settings: dict[str, tuple[str, float]]) -> Figure:
     """Draw `settings`: shape and surrogate slope of each way of sharpening."""
-    return draw({name: (shape, float(widest)) for name, (shape, widest) in settings.items()})
+    return draw({name: (shape, float(surrogate_slope)) for name, (shape, surrogate_slope) in settings.items()})

@@ -37,9 +37,9 @@ SEQUENTIAL = "viridis_r"
 # The stages of a network: the same word and colour in every figure. What the talk says is black.
 STAGES = {
     "original": ("original", BLUE),
-    "continued": ("trained on", GREEN),
-    "sharpened": ("steps", ORANGE),
-    "threshold": ("spiking", VERMILION),
+    "continued": ("continued", GREEN),
+    "sharpened": ("sharpened", ORANGE),
+    "threshold": ("threshold", VERMILION),
 }
 TALK = "#000000"
 SPIKE, SILENCE = "#222222", "#FFFFFF"

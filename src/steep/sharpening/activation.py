@@ -44,15 +44,15 @@ class _Sharpened(torch.autograd.Function):
     """A sharpened activation with a backward pass that never gets narrower than a given slope.
 
     The derivative of a steep activation is zero nearly everywhere, so that saturated units stop learning. Past the
-    slope `widest` the backward pass uses the derivative of the activation with that slope instead: a surrogate gradient
-    (Neftci, Mostafa, Zenke, 2019). Whole-tensor operations are few and in place: on convolutions they, not the sums,
-    are what sharpening costs.
+    slope `surrogate_slope` the backward pass uses the derivative of the activation with that slope instead: a
+    surrogate gradient (Neftci, Mostafa, Zenke, 2019). Whole-tensor operations are few and in place: on convolutions
+    they, not the sums, are what sharpening costs.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, shape: StepShape, centre: float, slope: float, widest: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, shape: StepShape, centre: float, slope: float, surrogate_slope: float) -> Tensor:
         ctx.save_for_backward(x)
-        ctx.shape, ctx.centre, ctx.slope = shape, centre, min(slope, widest)
+        ctx.shape, ctx.centre, ctx.slope = shape, centre, min(slope, surrogate_slope)
         if math.isinf(slope):
             return torch.gt(x, centre, out=torch.empty_like(x))
         match shape:
@@ -89,7 +89,7 @@ class SharpenedActivation(nn.Module):
     ----------
     sharpness : float64 scalar (buffer), 0 (gentle) to 1 (a step).
     centre, slope : float32 scalars (buffers), c and k0 of the module docstring in units of the pre-activation.
-    widest : slope, in units of k0, that the backward pass does not exceed.
+    surrogate_slope : slope, in units of k0, that the backward pass does not exceed.
     shape : ``sigmoid`` or ``ramp``.
 
     """
@@ -99,11 +99,11 @@ class SharpenedActivation(nn.Module):
     slope: Tensor
 
     def __init__(
-        self, centre: float = 0.0, slope: float = 1.0, widest: float = math.inf, shape: StepShape = "sigmoid"
+        self, centre: float = 0.0, slope: float = 1.0, surrogate_slope: float = math.inf, shape: StepShape = "sigmoid"
     ) -> None:
         """Start at sharpness 0."""
         super().__init__()
-        self.widest, self.shape = widest, shape
+        self.surrogate_slope, self.shape = surrogate_slope, shape
         # In what is stored too: a network whose units are no steps yet is not taken for one whose units are.
         self.register_buffer("sharpness", torch.zeros((), dtype=torch.float64))
         self.register_buffer("centre", torch.tensor(centre))
@@ -114,7 +114,7 @@ class SharpenedActivation(nn.Module):
         start, sharpness = float(self.slope), float(self.sharpness)
         slope = math.inf if sharpness >= 1 else start / (1 - sharpness)
         activations: Tensor = _Sharpened.apply(  # type: ignore[no-untyped-call]  # PyTorch's apply has no types
-            x, self.shape, float(self.centre), slope, self.widest * start
+            x, self.shape, float(self.centre), slope, self.surrogate_slope * start
         )
         return activations
 
@@ -140,7 +140,11 @@ def absorb(linear: nn.Linear | nn.Conv2d, norm: Norm | None, scale: float, offse
 
 @torch.no_grad()
 def begin_sharpening(
-    network: DeepNetwork, x: Tensor, widest: float, shape: StepShape, ceiling_quantile: float = CEILING_QUANTILE
+    network: DeepNetwork,
+    x: Tensor,
+    surrogate_slope: float,
+    shape: StepShape,
+    ceiling_quantile: float = CEILING_QUANTILE,
 ) -> list[tuple[float, float]]:
     """Replace every activation by its sharpened one at sharpness 0.
 
@@ -148,7 +152,7 @@ def begin_sharpening(
     ----------
     network : the original network; changed in place.
     x : float32 frames that calibrate the ceilings, `CALIBRATION_FRAMES` or so.
-    widest, shape : as for `SharpenedActivation`.
+    surrogate_slope, shape : as for `SharpenedActivation`.
     ceiling_quantile : where the ceilings of unbounded activations lie (see the module).
 
     Returns
@@ -169,7 +173,7 @@ def begin_sharpening(
             if name in UNBOUNDED:
                 scale = ceiling(activations, ceiling_quantile)
                 centre, slope = centre * scale, slope / scale
-            block.activation = SharpenedActivation(centre, slope, widest, shape)
+            block.activation = SharpenedActivation(centre, slope, surrogate_slope, shape)
             scales.append((scale, offset))
             x = (activations - offset) / scale
         else:

@@ -121,8 +121,8 @@ def sharpen(
         when there is a teacher without ``distillation`` or the other way round.
 
     """
-    told = recipe.distillation
-    if (told is None) != (teacher is None):
+    taught = recipe.distillation
+    if (taught is None) != (teacher is None):
         raise SteepError(
             "sharpening: a teacher and the recipe's distillation go together; give both (--teacher) or neither"
         )
@@ -156,8 +156,8 @@ def sharpen(
 
     objective: Objective = classification
     learnt_from = tensors
-    if told is not None and teacher is not None:
-        objective = distillation(restore(teacher, spec, recipe).eval(), told.weight, told.temperature)
+    if taught is not None and teacher is not None:
+        objective = distillation(restore(teacher, spec, recipe).eval(), taught.weight, taught.temperature)
         learnt_from = tensors | {f"teacher.{name}": array for name, array in teacher.items()}
     key = training_key("steep.sharpening.training", seed, recipe.written(), (train, validation), spec, learnt_from)
     fit(

@@ -15,7 +15,7 @@ class Simulator(Protocol):
 
     def __call__(self, network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int] | None = None) -> Spikes:
         """Run the network on frames uint8 (frames, channels, height, width) of spikes or currents; `keep` numbers the
-        layers whose spikes are returned, from 1, all of them unless told. Spikes come with the fingerprint of what the
+        layers whose spikes are returned, from 1, all of them if not given. Spikes come with the fingerprint of what the
         backend computed with (`steep.threshold.fingerprint`)."""
 
 

@@ -24,7 +24,7 @@ COMPILATION = 10.0
 def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int] | None = None) -> Spikes:
     """Run the network on frames uint8 (frames, channels, height, width) of spikes or currents.
 
-    `keep` numbers the layers whose spikes are returned, from 1; all of them unless told.
+    `keep` numbers the layers whose spikes are returned, from 1; all of them if not given.
     """
     missing = missing_tools()
     if missing:

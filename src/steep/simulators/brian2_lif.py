@@ -68,7 +68,7 @@ def inputs(network: ThresholdNetwork, frames: np.ndarray) -> SpikeGeneratorGroup
 def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int] | None = None) -> Spikes:
     """Run the network on frames uint8 (frames, channels, height, width) of spikes or currents.
 
-    `keep` numbers the layers whose spikes are returned, from 1; all of them unless told.
+    `keep` numbers the layers whose spikes are returned, from 1; all of them if not given.
     """
     start_scope()
     prefs.codegen.target = "numpy"

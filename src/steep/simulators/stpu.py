@@ -15,7 +15,7 @@ from steep.threshold.network import ThresholdNetwork
 def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int] | None = None) -> Spikes:
     """Run the network on frames uint8 (frames, channels, height, width): layer l fires for frame f at step f + l.
 
-    `keep` numbers the layers whose spikes are returned, from 1; all of them unless told.
+    `keep` numbers the layers whose spikes are returned, from 1; all of them if not given.
     """
     layout = from_threshold_network(network, clock=True)
     count, depth = len(frames), len(network.layers)

@@ -59,7 +59,7 @@ def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int
     """Run the network on frames uint8 (frames, channels, height, width) of spikes or currents.
 
     The dtype is one in which every sum is exact (`ThresholdNetwork.float_dtype`), so the order of summation does not
-    matter. `keep` numbers the layers whose spikes are returned, from 1; all of them unless told.
+    matter. `keep` numbers the layers whose spikes are returned, from 1; all of them if not given.
     """
     dtype = torch.float32 if network.float_dtype is np.float32 else torch.float64
     depth = len(network.layers)

@@ -36,7 +36,7 @@ SCHEDULE = ["start", "thresholds", "groups", "resets", "synapses", "end"]
 EQUATIONS = """
 V : 1
 arrived : 1
-told : boolean
+forced : boolean
 allowed : boolean
 threshold : 1 (constant)
 base : 1 (constant)
@@ -149,10 +149,10 @@ def _simulate(
     neurons = NeuronGroup(
         network.count,
         EQUATIONS,
-        threshold="V > threshold or told" if chances.certain else "(V > threshold and allowed) or told",
+        threshold="V > threshold or forced" if chances.certain else "(V > threshold and allowed) or forced",
         reset="V = base",
         namespace=namespace,
-        dtype={"told": bool, "allowed": bool},
+        dtype={"forced": bool, "allowed": bool},
         # Names of one's own, the same in every run of a process: Brian2 writes them into the code that it compiles, and
         # what is compiled is found again.
         name="neurons",
@@ -286,17 +286,17 @@ def _from_outside(
 ) -> Any:
     """Return the operation that tells input neurons to spike, injects, and draws who may fire, before each step."""
     by_step = np.argsort(stimulus.step, kind="stable")
-    told = np.split(stimulus.neuron[by_step], np.searchsorted(stimulus.step[by_step], np.arange(1, steps)))
+    forced = np.split(stimulus.neuron[by_step], np.searchsorted(stimulus.step[by_step], np.arange(1, steps)))
     order = np.argsort(stimulus.injected_step, kind="stable")
     bounds = np.searchsorted(stimulus.injected_step[order], np.arange(steps + 1))
     values = stimulus.injected.astype(network.dtype)
     # Brian2's own arrays: setting variables through a group takes longer than many a step.
-    flags, allowed, arrived = (neurons.variables[name].get_value() for name in ("told", "allowed", "arrived"))
+    flags, allowed, arrived = (neurons.variables[name].get_value() for name in ("forced", "allowed", "arrived"))
 
     def enter(t: Any) -> None:
         step = round(float(t / STEP))
         flags[:] = False
-        flags[told[step]] = True
+        flags[forced[step]] = True
         if not chances.certain:
             allowed[:] = chances.draw()
         chosen = order[bounds[step] : bounds[step + 1]]

@@ -23,7 +23,7 @@ class Use:
 
 def neurons(network: StpuNetwork, limit: int) -> Use:
     """Count neurons, input neurons among them."""
-    return Use(network.count, f"{network.count} neurons, the unit has {limit}; use smaller layers")
+    return Use(network.count, f"{network.count} neurons, the STPU has {limit}; use smaller layers")
 
 
 def fan_in(network: StpuNetwork, limit: int) -> Use:
@@ -58,10 +58,10 @@ def weight_bits(network: StpuNetwork, limit: int) -> Use:
     """Count the bits of the largest weight as a signed integer, 64 where a weight is none."""
     if not np.array_equal(network.weight, np.rint(network.weight)):
         return Use(
-            64, f"a weight is not an integer, the unit has integers of {limit} bits; compile with weight_bits: {limit}"
+            64, f"a weight is not an integer, the STPU has integers of {limit} bits; compile with weight_bits: {limit}"
         )
     bits = int(np.abs(network.weight).max(initial=0)).bit_length() + 1
-    return Use(bits, f"the largest weight needs {bits} bits, the unit has {limit}; compile with weight_bits: {limit}")
+    return Use(bits, f"the largest weight needs {bits} bits, the STPU has {limit}; compile with weight_bits: {limit}")
 
 
 RULES: dict[str, Callable[[StpuNetwork, int], Use]] = {

@@ -131,6 +131,12 @@ def study_told(*needed: str, optional: tuple[str, ...] = (), ordered: bool = Fal
     )
 
 
+def _beside_the_baseline(study: Study, wildcards: Wildcards) -> list[str]:
+    """Return the experiments on the baseline's data."""
+    data = {study.experiments[study.baseline].dataset} if study.baseline else set()
+    return [name for name, entry in study.experiments.items() if entry.dataset in data]
+
+
 # Files that several are made from.
 EXAMPLES = {"examples": of_first_seed("examples.npz"), "network": of_first_seed("threshold.npz")}
 
@@ -151,13 +157,14 @@ FIGURES: tuple[Figure, ...] = (
         caption="What each change does to the spiking accuracy, against the first row of the table.",
         headline=True,
         when=has_baseline,
+        about=_beside_the_baseline,
         inputs={"effects": result("tables/effects.csv")},
         told={"evaluation": EVALUATION},
     ),
     Figure(
         name="confusion",
         chapter=RESULTS,
-        result="Spiking beside non-spiking, confusion",
+        result="Original and threshold network, confusion",
         caption="Spiking beside non-spiking: confusions, and what changed.",
         each=EXPERIMENT,
         inputs={"activity": of_every_seed("activity.npz"), "classes": of_every_seed("classes.npz")},
@@ -320,10 +327,17 @@ FIGURES: tuple[Figure, ...] = (
         result="Benchmark of {benchmark}",
         caption="What make benchmark measured on the machine it ran on: ratios are what can be compared.",
         each=DRAWN_BENCHMARK,
+        about=lambda study, w: [],
         inputs={"table": measured()},
         told={"benchmark": Told("which benchmark", lambda study, w: w["benchmark"], choices=MEASURABLE)},
     ),
 )
+
+
+def _studied(study: Study, wildcards: Wildcards) -> list[str]:
+    """Return the experiments that a study is made of."""
+    return [*(study.studied if wildcards["study"] == "stpu" else study.experiments)]
+
 
 STUDY_RESULTS = {
     "stpu": "Accuracy against leak, spacing and faults",
@@ -334,9 +348,8 @@ STUDY_RESULTS = {
 
 def _of_studied(study: Study, wildcards: Wildcards) -> list[Path]:
     """Return what a study measured of every seed, of the experiments that it is made of."""
-    which = wildcards["study"]
-    experiments = study.studied if which == "stpu" else study.experiments
-    return [study.folder(key, seed) / f"study-{which}.csv" for key in experiments for seed in study.seeds]
+    name = f"study-{wildcards['study']}.csv"
+    return [study.folder(key, seed) / name for key in _studied(study, wildcards) for seed in study.seeds]
 
 
 def _on_the_stpu(study: Study) -> list[Path]:
@@ -398,7 +411,7 @@ TABLES: tuple[Table, ...] = (
     Table(
         name="backends",
         chapter=RESULTS,
-        result="Backends, spike for spike",
+        result="Simulators, spike for spike",
         caption="The spikes compared between simulators, and the differing ones.",
         maker="steep.analysis.tables:tabulate_backends",
         inputs={"comparisons": of_every_experiment("comparison-{readout}.csv")},
@@ -444,6 +457,7 @@ TABLES: tuple[Table, ...] = (
         maker="steep.analysis.tables:join",
         verb_name="join-tables",
         each=STUDIES,
+        about=_studied,
         inputs={"tables": Files("the tables, of the same columns", _of_studied, many=True)},
         told={"title": Told("heading", lambda study, w: f"Study: {w['study']}")},
     ),
@@ -465,6 +479,7 @@ TABLES: tuple[Table, ...] = (
         caption="Every experiment held against the study's baseline, seed by seed.",
         maker="steep.analysis.effects:tabulate",
         when=has_baseline,
+        about=_beside_the_baseline,
         inputs={"accuracy": result("tables/accuracy.csv")},
         told={
             "study": study_told(
@@ -480,6 +495,7 @@ TABLES: tuple[Table, ...] = (
         caption="What a benchmark measured.",
         maker="steep.study.benchmark_table:tabulate",
         each=BENCHMARK,
+        about=lambda study, w: [],
         inputs={"table": measured()},
         told={"title": Told("heading", lambda study, w: f"Benchmark of {w['benchmark']}")},
     ),

@@ -1,4 +1,4 @@
-"""Tables of the reference run and of the benchmarks, as they stand in the pages of the documentation."""
+"""Tables of the kept run and of the benchmarks, as they stand in the pages of the documentation."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +30,7 @@ def short_view(talk: pd.DataFrame) -> pd.DataFrame:
             "Original": numbers(talk, "original"),
             "Continued": numbers(talk, "continued"),
             "Threshold": numbers(talk, "spiking"),
-            "Spiking cost": numbers(talk, "loss", sign=True),
+            "Spiking cost": numbers(talk, "spiking_cost", sign=True),
         }
     )
 
@@ -114,8 +114,8 @@ def rule_view(costs: pd.DataFrame, least: float = 0.005) -> pd.DataFrame:
     )
 
 
-def tables(reference: Path) -> dict[str, str]:
-    """Return the Markdown of every marked place, made from the tables kept in the folder `reference`."""
+def tables(kept: Path) -> dict[str, str]:
+    """Return the Markdown of every marked place, made from the tables kept in the folder `kept`."""
     views: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
         "short": ("talk", short_view),
         "ratios": ("simulators-cost", ratio_view),
@@ -127,10 +127,10 @@ def tables(reference: Path) -> dict[str, str]:
         "rules": ("costs", rule_view),
         "effects": ("ablations/effects", effect_view),
     }
-    talk = [(reference / folder / "talk.md").read_text(encoding="utf-8") for folder in ("", "cifar10")]
+    talk = [(kept / folder / "talk.md").read_text(encoding="utf-8") for folder in ("", "cifar10")]
     made = {"results": "\n".join(talk)}
     for mark, (name, view) in views.items():
-        path = reference / f"{name}.csv"
+        path = kept / f"{name}.csv"
         made[mark] = to_markdown(view(read_table(path))) if path.exists() else "*Not measured yet.*"
     return made
 

@@ -124,6 +124,8 @@ class Entry:
     inputs, told : files and the rest that its verb takes, by option.
     each : of what there is one; one for the whole study if None.
     when : whether the study has it.
+    about : the experiments that it shows, which the caption says to have generated data where they have; those of its
+        wildcard, or all, if None.
     memory_MB, minutes : what a cluster is asked for, at the first attempt.
 
     """
@@ -136,6 +138,7 @@ class Entry:
     told: dict[str, Told] = field(default_factory=dict)
     each: Each | None = None
     when: Callable[[Study], bool] = lambda study: True
+    about: Callable[[Study, Wildcards], Iterable[str]] | None = None
     memory_MB: int = 1000
     minutes: int = 1
 
@@ -167,6 +170,16 @@ class Entry:
         if self.each and self.each.wildcard in ("experiment", "dataset"):
             return f"{{{self.each.wildcard}}}/{self.rule}"
         return f"{self.rule}-{{{self.each.wildcard}}}" if self.each else self.rule
+
+    def generated(self, study: Study, wildcards: Wildcards) -> list[str]:
+        """Return which of the experiments, or the data set, that it shows have generated data."""
+        one = self.each.wildcard if self.each else ""
+        if one == "dataset":
+            return [name for name in [wildcards[one]] if study.datasets[name].source.generated]
+        shown: Iterable[str] = [wildcards[one]] if one == "experiment" else study.experiments
+        if self.about:
+            shown = self.about(study, wildcards)
+        return [name for name in shown if study.experiments[name].generated]
 
     def words(self, study: Study, wildcards: Wildcards) -> str:
         """Return the verb and what it is told besides files, as a shell takes it."""

@@ -2,7 +2,7 @@
 
 Snakemake is asked what it would do (`steep.study.plan`). What a job takes is known from the benchmarks of the same rule
 in this study, those of the same experiment if there are any, or, where the rule has not run yet, from the study's
-reference run.
+kept run.
 """
 
 import base64
@@ -24,8 +24,8 @@ from steep.study.checkout import ROOT
 from steep.study.config import check_config, read_config
 from steep.tables import TAB, read_table
 
-# The paper study's reference run lies in this folder itself, another study's in a folder below.
-REFERENCE = ROOT / "report" / "reference"
+# The paper study's kept run lies in this folder itself, another study's in a folder below.
+KEPT = ROOT / "report" / "kept"
 PLAN = Path(__file__).with_name("plan.py")
 
 
@@ -107,17 +107,17 @@ def measured(jobs: list[Job]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["rule", "subject", "s"])
 
 
-def estimates(left: list[Job], done: list[Job], reference: dict[str, float]) -> list[float]:
+def estimates(left: list[Job], done: list[Job], kept: dict[str, float]) -> list[float]:
     """Return the seconds that each job left will take: the mean of its rule for its experiment, of its rule, or the
-    reference's; NaN where nobody knows."""
+    kept run's; NaN where nobody knows."""
     times = measured(done)
     by_rule = times.groupby("rule")["s"].mean().to_dict()
     by_subject = times.groupby(["rule", "subject"])["s"].mean().to_dict()
-    known = reference | by_rule
+    known = kept | by_rule
     return [by_subject.get((job.rule, job.subject), known.get(job.rule, math.nan)) for job in left]
 
 
-def describe(every: list[Job], left: list[Job], started: set[str], locked: bool, reference: dict[str, float]) -> str:
+def describe(every: list[Job], left: list[Job], started: set[str], locked: bool, kept: dict[str, float]) -> str:
     """Return the state of a study as text.
 
     Parameters
@@ -125,13 +125,13 @@ def describe(every: list[Job], left: list[Job], started: set[str], locked: bool,
     every, left : all jobs of the study, and those still to be run.
     started : outputs begun and not finished (see `begun`).
     locked : whether a Snakemake has locked this folder; one that was killed leaves its lock.
-    reference : seconds of a job by rule, for rules not yet measured here.
+    kept : seconds of a job by rule, for rules not yet measured here.
 
     """
     open_jobs = {job.log for job in left}
     done = [job for job in every if job.log not in open_jobs]
     current = [job for job in left if started & set(job.outputs)]
-    seconds = estimates(left, done, reference)
+    seconds = estimates(left, done, kept)
     rows = []
     for rule in dict.fromkeys(job.rule for job in every):
         remaining = [time for job, time in zip(left, seconds, strict=True) if job.rule == rule]
@@ -157,11 +157,11 @@ def describe(every: list[Job], left: list[Job], started: set[str], locked: bool,
     return "\n".join(lines)
 
 
-def reference_seconds(study: str) -> dict[str, float]:
-    """Return the mean seconds of a job by rule in the study's reference run; in the paper study's where the study has
+def kept_seconds(study: str) -> dict[str, float]:
+    """Return the mean seconds of a job by rule in the study's kept run; in the paper study's where the study has
     none or it lacks the rule."""
     seconds: dict[str, float] = {}
-    for path in (REFERENCE / "costs.csv", REFERENCE / study / "costs.csv"):
+    for path in (KEPT / "costs.csv", KEPT / study / "costs.csv"):
         if path.is_file():
             table = read_table(path, "rule", "wall_s", "jobs").set_index("rule")
             seconds |= (table["wall_s"] / table["jobs"]).to_dict()
@@ -175,4 +175,4 @@ def status(config: Path) -> str:
     notes = Path(".snakemake")
     locked = any((notes / "locks").iterdir()) if (notes / "locks").is_dir() else False
     every, left = plan(config, every=True), plan(config, every=False)
-    return describe(every, left, begun(notes), locked, reference_seconds(study["study"]))
+    return describe(every, left, begun(notes), locked, kept_seconds(study["study"]))

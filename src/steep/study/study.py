@@ -108,6 +108,11 @@ class Experiment:
     record: tuple[int, ...] | None
 
     @property
+    def generated(self) -> bool:
+        """Whether its data were generated, not measured."""
+        return self.dataset.source.generated
+
+    @property
     def title(self) -> str:
         """The heading of its figures."""
         return f"{self.network.title}, {self.name}"

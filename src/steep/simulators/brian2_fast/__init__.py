@@ -38,7 +38,7 @@ def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int
     Parameters
     ----------
     network, frames : as every simulator's.
-    keep : numbers of the layers whose spikes are returned, from 1; all of them unless told.
+    keep : numbers of the layers whose spikes are returned, from 1; all of them if not given.
 
     Raises
     ------
@@ -73,9 +73,9 @@ def _run(executable: Path, network: ThresholdNetwork, frames: np.ndarray, keep: 
         if done.returncode:
             said = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
             raise SteepError(f"Brian2 simulation ended with exit status {done.returncode}: {said}")
-        told = np.fromfile(folder / "done.bin", np.uint64).tolist() if (folder / "done.bin").exists() else []
-        if told != given:
-            raise SteepError(f"Brian2 simulation was given {given} and worked on {told}; was it interrupted?")
+        worked_on = np.fromfile(folder / "done.bin", np.uint64).tolist() if (folder / "done.bin").exists() else []
+        if worked_on != given:
+            raise SteepError(f"Brian2 simulation was given {given} and worked on {worked_on}; was it interrupted?")
         seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         log.info("%d frames in %.2f s of processor time", count, seconds)
         sizes = network.sizes
@@ -128,8 +128,8 @@ def _write(folder: Path, network: ThresholdNetwork, frames: np.ndarray, kept: li
 def _fingerprint(folder: Path, sizes: list[int]) -> tuple[str, ...]:
     """Return the fingerprint of each layer from what the program's delivery made of the numbers, and from the neurons'
     constant currents, which are minus the thresholds."""
-    told = np.fromfile(folder / "fingerprint.bin", np.uint64)
-    layers = np.split(told, 2 * np.cumsum(sizes)[:-1])
+    worked_on = np.fromfile(folder / "fingerprint.bin", np.uint64)
+    layers = np.split(worked_on, 2 * np.cumsum(sizes)[:-1])
     return tuple(digest(layer[: len(layer) // 2], -layer[len(layer) // 2 :].view(np.float64)) for layer in layers)
 
 

@@ -67,8 +67,8 @@ def _first_writable(places: tuple[Path, ...]) -> Path:
             refused.append(f"{place or tempfile.gettempdir()} cannot be written ({error.strerror})")
             continue
         if refused:
-            told = "%s; compiled simulations are kept in %s. Set STEEP_CACHE to a folder of your own"
-            log.warning(told, refused[0], place)
+            warning = "%s; compiled simulations are kept in %s. Set STEEP_CACHE to a folder of your own"
+            log.warning(warning, refused[0], place)
         return place
     raise SteepError(f"{refused[0]}; set STEEP_CACHE to a folder for compiled simulations")
 

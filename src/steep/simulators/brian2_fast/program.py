@@ -180,9 +180,9 @@ inline void stop() {{
     report();
     Checksum of_currents;
     of_currents.add(brian::_array_neurons_I, NEURONS * sizeof(Float));
-    const uint64_t told[] = {{uint64_t(job[0]), of_weights.value, of_currents.value, frames.checksum.value}};
+    const uint64_t worked_on[] = {{uint64_t(job[0]), of_weights.value, of_currents.value, frames.checksum.value}};
     FILE* file = opened("done.bin", "wb");
-    write_all(file, told, sizeof told);
+    write_all(file, worked_on, sizeof worked_on);
     if (std::fclose(file)) fail("cannot write results; is the disk full?");
     Network::_globally_stopped = true;
 }}
