@@ -14,6 +14,9 @@ import pytest
 import yaml
 from checkouts import ENVIRONMENT, copy_of
 
+from steep.study.catalogue import FIGURES as CATALOGUE_OF_FIGURES
+from steep.study.catalogue import TABLES
+
 pytestmark = pytest.mark.dag
 # Files whose content is the machine's or the moment's, not the study's; the report is made by some tests only.
 MEASURED = {"costs.csv", "costs.html", "provenance.csv", "provenance.html", "traces.csv", "traces.html", "summary.html"}
@@ -191,10 +194,12 @@ LOOKS = {
 ENDS = {"record_traces", "summarize_study"}
 FIGURES = {"plot_convergence", "plot_sigmoid", "record_provenance"}
 READOUTS = {"train_population", "compile_population", "compile_winner_take_all"}
+# Figures that are drawn of data or of equations.
+BEFORE = {"plot_transfer", "plot_sigmoid", "plot_conversion", "plot_responses"}
+CATALOGUE = {entry.rule for entry in (*CATALOGUE_OF_FIGURES, *TABLES)} - {"plot_benchmark", "tabulate_benchmark"}
 AFTER_SHARPENING = (
-    STPU
+    (CATALOGUE - BEFORE)
     | READOUTS
-    | LOOKS
     | ENDS
     | {
         "sharpen_network",
@@ -203,18 +208,38 @@ AFTER_SHARPENING = (
         "simulate_readout",
         "compare_backends",
         "score_network",
-        "plot_convergence",
-        "tabulate_accuracy",
-        "tabulate_talk",
-        "tabulate_backends",
-        "tabulate_costs",
+        "summarize_spikes",
+        "study_stpu",
+        "study_quantization",
+        "export_nir",
+        "export_model",
         "record_provenance",
-        "tabulate_verdicts",
-        "plot_overview",
-        "tabulate_effects",
-        "plot_effects",
     }
 )
+# What names the networks by their titles, and what is made of that.
+TITLED = {
+    "plot_activity",
+    "plot_aggregate",
+    "plot_bits",
+    "plot_confusion",
+    "plot_convergence",
+    "plot_effects",
+    "plot_energy",
+    "plot_feature_maps",
+    "plot_layers",
+    "plot_layout",
+    "plot_leak",
+    "plot_mistakes",
+    "plot_overview",
+    "plot_pipeline",
+    "plot_robustness",
+    "plot_sharpening",
+    "plot_sigmoid",
+    "record_provenance",
+    "tabulate_effects",
+    "tabulate_talk",
+    "tabulate_verdicts",
+}
 EDITS = [
     ("src/steep/sharpening/activation.py", "CALIBRATION_FRAMES = 1000", "CALIBRATION_FRAMES = 999", AFTER_SHARPENING),
     ("src/steep/sharpening/activation.py", "touches it in its middle", "touches it in the middle", set()),
@@ -230,6 +255,7 @@ EDITS = [
     ),
     ("src/steep/figures/convergence.py", "CURVES = 5", "CURVES = 4", FIGURES | ENDS),
     ("config/test.yaml", "full_at: 0.6", "full_at: 0.5", AFTER_SHARPENING),
+    ("config/test.yaml", "title: small CNN", "title: tiny CNN", TITLED | ENDS),
     ("config/test.yaml", "mirrors: []", "mirrors: [/nowhere]", {"record_provenance"} | ENDS),
 ]
 
