@@ -36,3 +36,14 @@ rule all:
         expand(RESULTS / "tables/{name}", name=["provenance.html", "traces.csv", "traces.html"]),
         expand(RESULTS / "summary.{format}", format=["md", "html"]),
         STUDY.exports(),
+
+
+# Parts of the way, to be named on the command line.
+rule trained:
+    input:
+        STUDY.every_file("threshold.npz"),
+
+
+rule compared:
+    input:
+        STUDY.every_file("comparison-{readout}.csv"),

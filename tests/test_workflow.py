@@ -158,6 +158,24 @@ def test_experiments_that_differ_in_sharpening_share_what_comes_before(study: Pa
     assert found["score-network"]["ramp"] == [original, continued]
 
 
+def test_targets_on_the_way(study: Path) -> None:
+    """They are planned with what comes before them and with nothing else."""
+    rules = {}
+    for target in ("trained", "compared"):
+        listed = snakemake(study, "--dry-run", "--forceall", target)
+        rules[target] = set(re.findall(r"^(\w+) +\d+$", listed.stdout, re.MULTILINE)) - {"total", target}
+    way = {
+        "fetch_dataset",
+        "encode_frames",
+        "train_original",
+        "continue_original",
+        "sharpen_network",
+        "compile_network",
+    }
+    assert rules["trained"] == way
+    assert rules["compared"] == way | READOUTS | {"simulate_network", "simulate_readout", "compare_backends"}
+
+
 def test_a_second_run_does_nothing(study: Path) -> None:
     assert planned(study) == set()
     assert "Nothing to be done" in snakemake(study).stdout

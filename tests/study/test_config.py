@@ -364,3 +364,11 @@ def test_a_part_of_the_config_is_checked_by_the_same_schema(
     with pytest.raises(SteepError) as refused:
         check_part(value, part_of_schema(path, **options))
     assert str(refused.value).startswith(message) and "\n" not in str(refused.value)
+
+
+def test_editors_find_the_schema(root: Path) -> None:
+    """The first line of every config that is kept names it."""
+    for path in sorted((root / "config").glob("*.yaml")):
+        first = path.read_text().splitlines()[0]
+        place = first.removeprefix("# yaml-language-server: $schema=")
+        assert (path.parent / place).resolve() == SCHEMA, path.name
