@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from steep.checkpoint import load_network, save_network
 from steep.errors import SteepError
 from steep.frames import Frames
+from steep.network_file import load_network, save_network
 from steep.nir_export import read_graph, write_graph
 from steep.spikes import Spikes
 from steep.stpu.textmodel import read_model

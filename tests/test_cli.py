@@ -172,7 +172,7 @@ def test_more_parts_than_frames_make_the_same_file(tmp_path: Path, backend: str)
 def test_verbs_that_need_no_torch_do_not_import_it(verb: str, root: Path) -> None:
     modules = {
         "check-config": "steep.study.config",
-        "compile-network": "steep.threshold.compile, steep.checkpoint",
+        "compile-network": "steep.threshold.compile, steep.network_file",
         "compare-backends": "steep.analysis.scores, steep.spikes",
         "simulate-network": "steep.simulators, steep.simulators.stpu",
     }[verb]

@@ -66,7 +66,7 @@ def test_a_module_that_is_not_there_is_an_error(package: Path) -> None:
 
 def test_original_training_does_not_depend_on_sharpening() -> None:
     """The promise the workflow rests on: sharpening can be changed without training the original again."""
-    seen, todo = set(), ["steep.training", "steep.checkpoint"]
+    seen, todo = set(), ["steep.training", "steep.network_file"]
     while todo:
         name = todo.pop()
         if name not in seen:

@@ -14,11 +14,11 @@ import pytest
 from permissions import closed
 from scipy.io import savemat
 
-from steep.checkpoint import load_network, save_network
 from steep.cli import main
 from steep.datasets import cifar10, mnist, samson
 from steep.errors import SteepError
 from steep.files import atomic, read_npz, write_npz, write_text
+from steep.network_file import load_network, save_network
 from steep.nir_export import read_graph
 from steep.stpu.textmodel import read_model
 from steep.study.config import read_config
@@ -191,7 +191,7 @@ def test_a_disk_that_fails_in_the_middle_is_not_called_damage(
 
     monkeypatch.setattr("steep.files.open", lambda path, mode: Broken(path), raising=False)
     if kind == "network":  # it opens the file itself, in Rust
-        monkeypatch.setattr("steep.checkpoint.safe_open", lambda path, kind: Broken(path).read())
+        monkeypatch.setattr("steep.network_file.safe_open", lambda path, kind: Broken(path).read())
     with pytest.raises(SteepError, match=r"file: cannot be read \(Input/output error\)"):
         READERS[kind](path)
 

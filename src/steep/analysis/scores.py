@@ -30,7 +30,7 @@ def accuracy_row(stage: str, backend: str, readout: str, correct: int, frames: i
 def float_classes(stages: dict[str, Path], frames: Frames) -> dict[str, np.ndarray]:
     """Return the class that each floating-point network gives each frame, int64 (frames,), by stage; `stages` maps a
     stage to its network's file."""
-    from steep.checkpoint import load_network
+    from steep.network_file import load_network
     from steep.networks import DeepNetwork, as_tensor, logits
     from steep.settings import torch_settings
     from steep.sharpening.activation import require_steps, sharpened_network

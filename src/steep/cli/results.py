@@ -60,9 +60,9 @@ def compare_backends(
     import pandas as pd
 
     from steep.analysis.scores import compare, compare_networks, require_equal, require_network, spike_scores
-    from steep.checkpoint import load_network
     from steep.files import write_text
     from steep.frames import Frames
+    from steep.network_file import load_network
     from steep.spikes import Spikes
     from steep.threshold.network import ThresholdNetwork
     from steep.threshold.readouts import key_of
@@ -113,9 +113,9 @@ def study_quantization(
     """
     import pandas as pd
 
-    from steep.checkpoint import load_network
     from steep.files import write_text
     from steep.frames import Frames
+    from steep.network_file import load_network
     from steep.threshold.bits import bits_study
     from steep.threshold.margins import margin_rows
     from steep.threshold.network import ThresholdNetwork

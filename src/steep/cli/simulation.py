@@ -28,7 +28,7 @@ def compile_network(
     output : the threshold network, as NPZ
 
     """
-    from steep.checkpoint import load_network
+    from steep.network_file import load_network
     from steep.threshold.compile import compile_network as compiled
 
     network = compiled(*load_network(sharpened), weight_bits)
@@ -52,7 +52,7 @@ def compile_population(population: In, weight_bits: int, output: Out) -> None:
     output : the circuit, as NPZ
 
     """
-    from steep.checkpoint import load_network
+    from steep.network_file import load_network
     from steep.threshold.compile import compile_network as compiled
     from steep.threshold.network import ThresholdNetwork
 

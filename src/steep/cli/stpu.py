@@ -96,8 +96,8 @@ def export_model(
     """
     import numpy as np
 
-    from steep.checkpoint import load_network
     from steep.frames import Frames
+    from steep.network_file import load_network
     from steep.stpu.export import export
     from steep.stpu.textmodel import write_model
     from steep.threshold.network import ThresholdNetwork

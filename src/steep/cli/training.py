@@ -31,9 +31,9 @@ def train_original(
     """
     import pandas as pd
 
-    from steep.checkpoint import save_network
     from steep.files import write_text
     from steep.frames import Frames
+    from steep.network_file import save_network
     from steep.recipes import OriginalRecipe
     from steep.resume import finish
     from steep.training import train_original as train_network
@@ -74,9 +74,9 @@ def continue_original(
     """
     import pandas as pd
 
-    from steep.checkpoint import load_network, save_network
     from steep.files import write_text
     from steep.frames import Frames
+    from steep.network_file import load_network, save_network
     from steep.recipes import TrainingRecipe
     from steep.resume import finish
     from steep.training import continue_original as train_on
@@ -115,9 +115,9 @@ def sharpen_network(
     """
     import pandas as pd
 
-    from steep.checkpoint import load_network, save_network
     from steep.files import write_npz, write_text
     from steep.frames import Frames
+    from steep.network_file import load_network, save_network
     from steep.recipes import SharpeningRecipe
     from steep.resume import finish
     from steep.sharpening.training import sharpen
@@ -161,9 +161,9 @@ def train_population(
     """
     import pandas as pd
 
-    from steep.checkpoint import save_network
     from steep.files import write_text
     from steep.frames import Frames
+    from steep.network_file import save_network
     from steep.population import train_population as train_code
     from steep.recipes import PopulationRecipe
     from steep.resume import finish

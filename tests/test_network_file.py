@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from steep.checkpoint import load_network, save_network
 from steep.errors import SteepError
+from steep.network_file import load_network, save_network
 
 
 def test_round_trip_and_equal_bytes(tmp_path: Path) -> None:
