@@ -1,12 +1,31 @@
 """Verbs that train: the original network, its control, the sharpened network, the population code."""
 
-from typing import Annotated, Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from steep.cli.verbs import In, OptionalIn, Out, group
 from steep.sharpening import SHARPENING_ONLY
 from steep.study.options import part
 
+if TYPE_CHECKING:
+    from steep.networks import DeepNetwork
+
 verb = group("Training")
+
+
+def write_results(
+    output: Path, history: Path, network: "DeepNetwork", rows: list[dict[str, float]], checkpoint: Path | None
+) -> None:
+    """Write what a training gave: the history, the network, which is last; then its checkpoint is of no more use."""
+    import pandas as pd
+
+    from steep.files import write_text
+    from steep.network_file import save_network
+    from steep.resume import finish
+
+    write_text(history, pd.DataFrame(rows).to_csv(index=False))
+    save_network(output, network.tensors(), network.spec)
+    finish(checkpoint)
 
 
 @verb
@@ -29,13 +48,8 @@ def train_original(
     output : the network, as safetensors
 
     """
-    import pandas as pd
-
-    from steep.files import write_text
     from steep.frames import Frames
-    from steep.network_file import save_network
     from steep.recipes import OriginalRecipe
-    from steep.resume import finish
     from steep.training import train_original as train_network
 
     frames = Frames.load(train)
@@ -48,9 +62,7 @@ def train_original(
         "batch_normalization": recipe["batch_normalization"],
     }
     network, rows = train_network(spec, OriginalRecipe.of(recipe), frames, Frames.load(validation), seed, checkpoint)
-    write_text(history, pd.DataFrame(rows).to_csv(index=False))
-    save_network(output, network.tensors(), spec)
-    finish(checkpoint)
+    write_results(output, history, network, rows, checkpoint)
 
 
 @verb
@@ -72,22 +84,16 @@ def continue_original(
     output : the network, as safetensors
 
     """
-    import pandas as pd
-
-    from steep.files import write_text
     from steep.frames import Frames
-    from steep.network_file import load_network, save_network
+    from steep.network_file import load_network
     from steep.recipes import TrainingRecipe
-    from steep.resume import finish
     from steep.training import continue_original as train_on
 
     tensors, spec = load_network(original)
     network, rows = train_on(
         tensors, spec, TrainingRecipe.of(recipe), Frames.load(train), Frames.load(validation), seed, checkpoint
     )
-    write_text(history, pd.DataFrame(rows).to_csv(index=False))
-    save_network(output, network.tensors(), spec)
-    finish(checkpoint)
+    write_results(output, history, network, rows, checkpoint)
 
 
 @verb
@@ -113,13 +119,10 @@ def sharpen_network(
     teacher : the network whose answers are learnt besides the labels, where the recipe names one
 
     """
-    import pandas as pd
-
-    from steep.files import write_npz, write_text
+    from steep.files import write_npz
     from steep.frames import Frames
-    from steep.network_file import load_network, save_network
+    from steep.network_file import load_network
     from steep.recipes import SharpeningRecipe
-    from steep.resume import finish
     from steep.sharpening.training import sharpen
 
     tensors, spec = load_network(original)
@@ -134,10 +137,8 @@ def sharpen_network(
         checkpoint,
         answers,
     )
-    write_text(history, pd.DataFrame(rows).to_csv(index=False))
     write_npz(activations, histograms)
-    save_network(output, network.tensors(), spec)
-    finish(checkpoint)
+    write_results(output, history, network, rows, checkpoint)
 
 
 @verb
@@ -159,14 +160,9 @@ def train_population(
     output : the population code, as safetensors
 
     """
-    import pandas as pd
-
-    from steep.files import write_text
     from steep.frames import Frames
-    from steep.network_file import save_network
     from steep.population import train_population as train_code
     from steep.recipes import PopulationRecipe
-    from steep.resume import finish
     from steep.simulators.torch_threshold import last_hidden_frames
     from steep.threshold.network import DenseLayer, ThresholdNetwork
 
@@ -176,6 +172,4 @@ def train_population(
     output_layer = cast(DenseLayer, whole.layers[-1])  # compile-network ends a network with one
     start = output_layer.weight if chosen.start == "output" else None
     population, rows = train_code(hidden[0], hidden[1], chosen, seed, checkpoint, start)
-    write_text(history, pd.DataFrame(rows).to_csv(index=False))
-    save_network(output, population.tensors(), population.spec)
-    finish(checkpoint)
+    write_results(output, history, population, rows, checkpoint)

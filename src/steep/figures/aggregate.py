@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 
 from steep.analysis.activity import check_examples
 from steep.errors import SteepError
+from steep.figures import FEW_FILTERS
 from steep.figures.layers import choose
 from steep.figures.style import GREY, as_grid, picture, plt
 from steep.files import read_npz
 from steep.threshold.network import ConvLayer, ThresholdNetwork
 
-MOST = 3
 # White for nothing, then one colour per set of filters, after Okabe and Ito; more filters, darker.
 COLOURS = ("#FFFFFF", "#F0E442", "#56B4E9", "#009E73", "#CC79A7", "#E69F00", "#0072B2", "#222222")
 
@@ -43,7 +43,7 @@ def centred(values: np.ndarray, layer: ConvLayer, image: tuple[int, int]) -> np.
 def fits(network: ThresholdNetwork) -> bool:
     """Return whether the first layer is a convolution of few filters."""
     first = network.layers[0]
-    return isinstance(first, ConvLayer) and len(first.weight) <= MOST
+    return isinstance(first, ConvLayer) and len(first.weight) <= FEW_FILTERS
 
 
 def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, title: str, columns: int = 4) -> Figure:
@@ -53,14 +53,16 @@ def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, title: str,
     Parameters
     ----------
     examples : `steep.analysis.activity.choose_examples`.
-    network : whose first layer is a convolution of at most `MOST` filters.
+    network : whose first layer is a convolution of at most `FEW_FILTERS` filters.
     title : heading.
     columns : frames shown.
 
     """
     layer, shape = network.layers[0], network.shapes[1]
     if not isinstance(layer, ConvLayer) or not fits(network):
-        raise SteepError(f"this figure is for a first layer of at most {MOST} convolutions; draw another experiment")
+        raise SteepError(
+            f"this figure is for a first layer of at most {FEW_FILTERS} convolutions; draw another experiment"
+        )
     filters, (_, height, width) = len(layer.weight), network.input_shape
     check_examples(examples, network.shapes)
     shown, heading = choose(examples, title)

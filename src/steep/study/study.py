@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from steep.datasets import SOURCES, Source
+from steep.figures import FEW_FILTERS
 from steep.sharpening import SHARPENING_ONLY
 
 Json = dict[str, Any]
@@ -66,8 +67,8 @@ class Network:
 
     @property
     def few_filters(self) -> bool:
-        """Whether it begins with a convolution of at most three filters, which fit in one picture."""
-        return self.layers[0]["kind"] == "conv" and self.layers[0]["filters"] <= 3
+        """Whether it begins with a convolution of so few filters that they fit in one picture."""
+        return self.layers[0]["kind"] == "conv" and self.layers[0]["filters"] <= FEW_FILTERS
 
 
 @dataclass(frozen=True)
