@@ -352,7 +352,7 @@ def test_a_damaged_result_is_one_line_with_the_remedy(study: Path) -> None:
         path.write_bytes(whole)
         os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
         # By its name: what was made from the spikes is still there, so nothing else asks for them.
-        assert snakemake(study, name).returncode == 0
+        assert snakemake(study, "--", name).returncode == 0
         assert snakemake(study).returncode == 0
         assert planned(study) == set()
 
