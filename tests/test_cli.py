@@ -6,8 +6,10 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -244,3 +246,28 @@ def test_files_that_belong_together_are_as_many(capsys: pytest.CaptureFixture[st
     words = ["tabulate-activity", "--activity", "a", "b", "--labels", labels, "--csv", "c", "--html", "h"]
     assert main(words) == 1
     assert "--activity 2 and --labels 1 entries" in capsys.readouterr().err
+
+
+def test_an_interruption_is_told_whatever_comes_of_it(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """Ctrl-C in the middle of an import leaves half a module behind, and what is done at the end falls over it."""
+
+    def run(**told: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise AttributeError("module 'sympy' has no attribute 'printing'")
+
+    monkeypatch.setitem(VERBS, "describe-config", replace(VERBS["describe-config"], run=run))
+    assert main(["describe-config"]) == 130
+    assert capsys.readouterr().err == (
+        "[describe-config] interrupted; nothing half-written is left, run again to go on\n"
+    )
+
+
+def test_what_nobody_foresaw_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(**told: object) -> None:
+        raise AttributeError("no such attribute")
+
+    monkeypatch.setitem(VERBS, "describe-config", replace(VERBS["describe-config"], run=run))
+    with pytest.raises(AttributeError):
+        main(["describe-config"])

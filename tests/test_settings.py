@@ -79,3 +79,15 @@ def test_a_study_in_one_process_changes_no_setting(chosen: None, bars: Frames) -
     population = PopulationRecipe.of(RECIPE | STEPS | {"units": 4, "active": 2, "weight_bits": 8})
     train_population(spikes, spikes, population, 0)
     assert current() == settings
+
+
+def test_what_was_not_changed_is_not_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Putting it back imports half of PyTorch: after Ctrl-C in that very import it would fail."""
+    from steep.settings import torch_settings
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise AssertionError("half an import is begun anew")
+
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", refuse)
+    with pytest.raises(KeyboardInterrupt), torch_settings():
+        raise KeyboardInterrupt

@@ -22,6 +22,8 @@ def torch_settings(threads: int = 1) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-        torch.use_deterministic_algorithms(fixed, warn_only=warns)
+        chosen = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+        if chosen != (fixed, warns):  # it imports half of PyTorch, which must not begin anew after Ctrl-C
+            torch.use_deterministic_algorithms(fixed, warn_only=warns)
         DETERMINISTIC.fill_uninitialized_memory = fills
         torch.set_rng_state(state)

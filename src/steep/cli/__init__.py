@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import textwrap
+from collections.abc import Iterator
 
 # They declare the verbs, in the order of the work.
 from steep.cli import (  # noqa: F401
@@ -76,34 +77,46 @@ def main(arguments: list[str] | None = None) -> int:
         if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         verb.run(**told)
-    except SteepError as error:
-        print(f"[{job}] error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        # Readers and writers say more; whatever else the system refuses is told in its own words. Without an errno it
-        # is not the system that complains.
-        if error.errno is None:
-            raise
-        place = f"{error.filename}: " if error.filename is not None else ""
-        print(f"[{job}] error: {place}{error.strerror}; make it accessible and run again", file=sys.stderr)
-        return 1
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in STUDY_ALONE:
-            raise
-        print(f"[{job}] error: {error.name} is not installed; install steep[study]", file=sys.stderr)
-        return 1
-    except MemoryError:
-        print(
-            f"[{job}] error: out of memory; run fewer jobs at a time (--cores) or on a larger machine", file=sys.stderr
-        )
-        return 1
+    except KeyboardInterrupt:
+        return interrupted(job)
     except Exception as error:
-        line = explained(error)
+        # What a library says of being interrupted, and what comes of half an import, is not what went wrong.
+        if any(isinstance(cause, KeyboardInterrupt) for cause in causes(error)):
+            return interrupted(job)
+        line = one_line(error)
         if line is None:
             raise
         print(f"[{job}] error: {line}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print(f"[{job}] interrupted; nothing half-written is left, run again to go on", file=sys.stderr)
-        return 130
     return 0
+
+
+def interrupted(job: str) -> int:
+    """Say that a job was interrupted; return the exit code of it."""
+    print(f"[{job}] interrupted; nothing half-written is left, run again to go on", file=sys.stderr)
+    return 130
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield the errors while which an error was raised, the last one first."""
+    while before := error.__cause__ or error.__context__:
+        yield before
+        error = before
+
+
+def one_line(error: Exception) -> str | None:
+    """Return what is wrong and what to do, in one line; None for what nobody foresaw."""
+    match error:
+        case SteepError():
+            return str(error)
+        # Readers and writers say more; whatever else the system refuses is told in its own words. Without an errno it
+        # is not the system that complains.
+        case OSError(errno=int()):
+            place = f"{error.filename}: " if error.filename is not None else ""
+            return f"{place}{error.strerror}; make it accessible and run again"
+        case ModuleNotFoundError() if (error.name or "").split(".")[0] in STUDY_ALONE:
+            return f"{error.name} is not installed; install steep[study]"
+        case MemoryError():
+            return "out of memory; run fewer jobs at a time (--cores) or on a larger machine"
+        case _:
+            return explained(error)
