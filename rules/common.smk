@@ -16,7 +16,8 @@ from steep.simulators import MODULES
 from steep.study.catalogue import FIGURES, PROVENANCE, STUDY_RESULTS, TABLES, VIEWED
 from steep.study.config import check_config, read_arguments, read_config
 from steep.study.entries import options_of
-from steep.study.study import MEASURABLE, READOUTS, SPLITS, Study, as_json, ending
+from steep.study.study import MEASURABLE, SPLITS, Study, as_json, ending
+from steep.threshold.readouts import READOUTS
 
 CONFIG_FILES = list(map(str, workflow.configfiles))
 ARGUMENTS = list(workflow.config_settings.config_args)

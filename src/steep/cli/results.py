@@ -3,9 +3,10 @@
 import logging
 from typing import Annotated, Any
 
-from steep.cli.verbs import BackendFiles, In, Labels, OptionalIn, Out, Readout, group
+from steep.cli.verbs import BackendFiles, In, Labels, OptionalIn, Out, group
 from steep.errors import SteepError
 from steep.study.options import part
+from steep.threshold.readouts import Readout
 
 verb = group("Measurement")
 log = logging.getLogger("steep")

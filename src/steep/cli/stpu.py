@@ -3,9 +3,10 @@
 import logging
 from typing import Annotated, Any, Literal
 
-from steep.cli.verbs import In, Labels, OptionalIn, OptionalOut, Out, Readout, group
+from steep.cli.verbs import In, Labels, OptionalIn, OptionalOut, Out, group
 from steep.errors import SteepError
 from steep.study.options import part
+from steep.threshold.readouts import Readout
 
 verb = group("STPU and other targets")
 log = logging.getLogger("steep")

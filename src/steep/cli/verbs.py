@@ -29,7 +29,6 @@ OptionalOut = Annotated[Path | None, Role.OUTPUT]
 Labels = Annotated[dict[str, Any], Json(LABEL)]
 Texts = Annotated[Sequence[str], TEXTS]
 LayerNumbers = Annotated[Sequence[int], LAYERS]
-Readout = Literal["potential", "spikes", "wta"]
 
 # What an option means wherever it bears this name and the verb does not say otherwise.
 MEANINGS = {

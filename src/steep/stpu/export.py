@@ -35,6 +35,7 @@ from steep.stpu.network import Stimulus, StpuNetwork, no_injection
 from steep.stpu.studies import stimulus_of
 from steep.stpu.textmodel import Output, TextModel, read_text
 from steep.threshold.network import EXACT_FLOAT32, Synapses, ThresholdNetwork, WeightedLayer
+from steep.threshold.readouts import READOUTS
 
 log = logging.getLogger("steep")
 # What stands in the columns of a table of answers. Neurons and steps have 16 bits, labels 8.
@@ -85,7 +86,7 @@ class AnswerTable:
             return row[1], row[2]
 
         line(0, "what", re.compile("key"), re.compile("value"))
-        readout = line(1, "readout", NOTHING, re.compile("potential|spikes|wta"))[1]
+        readout = line(1, "readout", NOTHING, re.compile("|".join(READOUTS)))[1]
         count, digest = line(2, "frames", COUNT, DIGEST)
         marker = line(3, "marker", NUMBER, NOTHING)[0]
         begin = next((number for number, row in enumerate(rows) if row[0] == "step"), len(rows))

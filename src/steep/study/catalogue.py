@@ -26,7 +26,8 @@ from steep.study.entries import (
     shared_of_every_seed,
 )
 from steep.study.options import LABEL, LAYERS, TEXTS, TITLES, part, structure
-from steep.study.study import MEASURABLE, READOUTS, Study
+from steep.study.study import MEASURABLE, Study
+from steep.threshold.readouts import READOUTS
 
 RESULTS, METHOD, ACTIVITY, STPU, COST = CHAPTERS = ("Results", "Method", "Spiking activity", "STPU", "Cost")
 PROVENANCE = "Provenance"

@@ -16,7 +16,6 @@ from steep.sharpening import SHARPENING_ONLY
 
 Json = dict[str, Any]
 SPLITS = ("train", "validation", "test")
-READOUTS = ("potential", "spikes", "wta")
 # What the report of the paper study shows of `make benchmark`, which measures that study, where it has been run.
 MEASURED = Path("results/benchmark")
 MEASURABLE = ("simulators", "sizes", "training", "stpu")

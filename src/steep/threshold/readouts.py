@@ -18,6 +18,7 @@ which potentials of some thousands count down to the first spike, would take tho
 """
 
 from itertools import combinations
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -25,7 +26,8 @@ from steep.errors import SteepError
 from steep.spikes import Spikes
 from steep.threshold.network import DenseLayer, ThresholdNetwork
 
-READOUTS = ("potential", "spikes", "wta")
+Readout = Literal["potential", "spikes", "wta"]
+READOUTS: tuple[str, ...] = get_args(Readout)
 
 
 def last_hidden(network: ThresholdNetwork, spikes: Spikes) -> np.ndarray:
