@@ -50,7 +50,7 @@ rule continue_original:
         checkpoint=unfinished("continued"),
         code=code("continue-original"),
     shell:
-        command("continue-original", f"{JOB}, trained on", checkpoint="{params.checkpoint:q}")
+        command("continue-original", f"{JOB}, continued", checkpoint="{params.checkpoint:q}")
 
 
 rule sharpen_network:
