@@ -1,7 +1,7 @@
 """Recipes: how a network is trained, sharpened and given a population code, as the config says it.
 
 Each part of a recipe is a frozen dataclass, and its defaults stand here alone. `Part.of` decodes the JSON object of the
-config, `Part.written` gives it back. A new key goes into `config/schema.yaml`, becomes a field here, is used in one
+config, `Part.written` gives it back. A new key goes into `study/schema.yaml`, becomes a field here, is used in one
 place and gets a test.
 """
 
