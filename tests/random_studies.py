@@ -139,7 +139,9 @@ def random_config(rng: random.Random) -> Config:
         if rng.random() < 0.6:
             entry["readouts"] = ["potential", *rng.sample(("spikes", "wta"), rng.randint(0, 2))]
         if rng.random() < 0.3:
-            entry["talk"] = rng.choice(({"original": 98, "spiking": 0}, {"cost": [-1, -0.5]}, {"cost": [0, 0]}))
+            entry["talk"] = rng.choice(
+                ({"original": 98, "spiking": 0}, {"spiking_cost": [-1, -0.5]}, {"spiking_cost": [0, 0]})
+            )
         experiments[f"e{number}"] = entry
     config = {
         "study": "random",

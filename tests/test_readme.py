@@ -52,7 +52,7 @@ def test_what_the_readme_says_is_the_references(root: Path) -> None:
     reference, text = root / "report" / "kept", words(root / "README.md")
     talk = pd.read_csv(reference / "talk.csv")
     mnist = talk[talk["data"] == "MNIST"]
-    assert (mnist["original"] > mnist["talk_original"]).all() and (mnist["spiking"] > mnist["talk_spiking"]).all()
+    assert (mnist["original"] > mnist["talk_original"]).all() and (mnist["threshold"] > mnist["talk_spiking"]).all()
     assert (mnist["spiking_cost_continued"] < mnist["spiking_cost"]).all()
     assert f"cost on MNIST is worse: down to {mnist['spiking_cost_continued'].min():.2f} points" in text
     cifar = pd.read_csv(reference / "cifar10" / "talk.csv").set_index("encoding").loc["current"]
@@ -111,7 +111,7 @@ def test_the_reference_agrees_with_itself(root: Path, folder: str) -> None:
     accuracy, talk = (pd.read_csv(reference / f"{name}.csv") for name in ("accuracy", "talk"))
     for row in talk.itertuples():
         own = accuracy[accuracy["experiment"] == row.experiment]
-        for column, stage in (("original", "original"), ("sharpened", "sharpened"), ("spiking", "threshold")):
+        for column, stage in (("original", "original"), ("sharpened", "sharpened"), ("threshold", "threshold")):
             means = own[(own["stage"] == stage) & (own["readout"] == "potential")].groupby("seed")["accuracy"].mean()
             assert getattr(row, column) == pytest.approx(means.mean())
     assert pd.read_csv(reference / "backends.csv")["differing"].sum() == 0
@@ -126,7 +126,7 @@ def test_what_is_said_of_encodings_is_the_references(root: Path) -> None:
             .replace("−", "-")
             .replace("\N{NO-BREAK SPACE}", " ")
         )
-        assert f"| {row.spiking:.2f} ± {row.spiking_ci95:.2f} | {cost} |" in text
+        assert f"| {row.threshold:.2f} ± {row.threshold_ci95:.2f} | {cost} |" in text
         assert abs(row.spiking_cost) < row.spiking_cost_ci95  # no more than the spread
     lost = talk["original"]["binarized"] - talk["original"]["contours"]
     assert f"With contours the original already loses {lost:.1f} points." in text
@@ -159,7 +159,7 @@ def test_what_is_said_of_cifar10_is_the_references(root: Path) -> None:
     assert f"Contours already cost the original {current.original - contours.original:.0f} points." in text
     study = yaml.safe_load((root / "config" / "cifar10.yaml").read_text())
     verdicts = verdict_table(talk.reset_index(), study).set_index(["experiment", "claim"])["verdict"]
-    assert f"one to two points are {verdicts['cifar10-current', 'cost']}" in text
+    assert f"one to two points are {verdicts['cifar10-current', 'spiking_cost']}" in text
     recipes = study["recipes"]
     less, more = (
         [recipes[name][part]["epochs"] for part in ("original", "sharpening")] for name in ("contours", "current")

@@ -107,7 +107,7 @@ def made(tmp_path: Path, root: Path) -> dict[str, Path | str]:
             for stage, backend in STAGES.items()
         ],
     )
-    margins = {"near": 1.0, "decided": 50.0, "flipped": 0.5, "units_near": 1, "units_silent": 0, "units_always": 0}
+    margins = {"near": 1.0, "decided": 50.0, "flipped": 0.5, "units_near": 1, "units_dead": 0, "units_saturated": 0}
     write("margins", [labels | {"layer": 1, "units": 5, "frames": 9} | margins for _, _, labels in each])
     write(
         "comparison",

@@ -60,9 +60,9 @@ def test_every_number_is_there_and_consistent(study: Path) -> None:
     assert (spiking.groupby(["experiment", "readout", "seed"])["correct"].nunique() == 1).all()
     spiking = spiking.groupby(["experiment", "readout", "seed"])["accuracy"].first()
     talk = pd.read_csv(tables / "talk.csv").set_index("experiment").loc["small-cnn-digits"]
-    for readout, column in (("potential", "spiking"), ("spikes", "spikes"), ("wta", "wta")):
+    for readout, column in (("potential", "threshold"), ("spikes", "spikes"), ("wta", "wta")):
         assert talk[column] == pytest.approx(spiking["small-cnn-digits", readout].mean())
-    assert talk["wta"] == talk["spiking"]  # the winner has the largest potential
+    assert talk["wta"] == talk["threshold"]  # the winner has the largest potential
 
 
 def test_backends_were_compared_in_full(study: Path) -> None:

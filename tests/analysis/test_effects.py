@@ -58,7 +58,7 @@ def test_what_a_change_does_is_told_seed_by_seed() -> None:
     good = table.loc["good"]
     half = student.ppf(0.975, 4) * np.std(UP, ddof=1) / np.sqrt(5)
     assert (good["effect"], good["effect_ci95"]) == pytest.approx((0.5, half))
-    assert good["spiking"] == pytest.approx(97.5) and good["spiking_cost"] == pytest.approx(97.5 - 99.5)
+    assert good["threshold"] == pytest.approx(97.5) and good["spiking_cost"] == pytest.approx(97.5 - 99.5)
     assert good["seeds"] == 5 and good["frames"] == 1000
 
 

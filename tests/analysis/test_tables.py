@@ -78,7 +78,7 @@ def test_talk_table() -> None:
     assert table["experiment"].tolist() == ["b", "a"]  # the config's order
     row = table.iloc[0]
     assert (row["talk_original"], row["talk_spiking"]) == (97.3, 97.0)
-    assert row["original"] == pytest.approx(98.5) and row["spiking"] == pytest.approx(97.2)
+    assert row["original"] == pytest.approx(98.5) and row["threshold"] == pytest.approx(97.2)
     assert row["spiking_cost"] == pytest.approx(-1.3)
     # The loss is paired by seed: differences -2.0, -1.0, -0.9.
     assert row["spiking_cost_ci95"] == pytest.approx(
@@ -134,11 +134,11 @@ def test_text_between_marks_is_replaced_and_nothing_else() -> None:
 def test_margins_are_means_over_seeds() -> None:
     rows = [
         {"experiment": "e", "layer": 1, "units": 5, "frames": 9, "seed": seed}
-        | {"near": near, "decided": 90.0, "flipped": 0.0, "units_near": 2, "units_silent": 0, "units_always": seed}
+        | {"near": near, "decided": 90.0, "flipped": 0.0, "units_near": 2, "units_dead": 0, "units_saturated": seed}
         for seed, near in enumerate((1.0, 2.0))
     ]
     (row,) = margin_table(pd.DataFrame(rows)).to_dict("records")
-    assert (row["near"], row["units_always"], row["seeds"]) == (1.5, 0.5, 2)
+    assert (row["near"], row["units_saturated"], row["seeds"]) == (1.5, 0.5, 2)
     assert margin_view(margin_table(pd.DataFrame(rows)))["Near"].tolist() == ["1.50%"]
 
 
@@ -147,7 +147,7 @@ def test_other_readouts_have_columns_of_their_own() -> None:
     table = talk_table(
         STUDY, accuracy_table(pd.concat([scores(), extra.assign(readout="wta", accuracy=extra["accuracy"] - 1)]))
     )
-    assert table.iloc[0]["spiking"] == pytest.approx(97.2) and table.iloc[0]["wta"] == pytest.approx(96.2)
+    assert table.iloc[0]["threshold"] == pytest.approx(97.2) and table.iloc[0]["wta"] == pytest.approx(96.2)
     assert math.isnan(table.iloc[0]["spikes"]) and math.isnan(table.iloc[1]["wta"])
     assert talk_view(table)["Readout wta"].tolist()[1] == "–"
 

@@ -34,8 +34,8 @@ def talk(spiking: dict[str, float], ci: float = 0.1, seeds: int = 5) -> pd.DataF
             "talk_spiking": math.nan if name == "c" else 97.0,
             "original": 98.0,
             "original_ci95": ci,
-            "spiking": value,
-            "spiking_ci95": ci,
+            "threshold": value,
+            "threshold_ci95": ci,
             "spiking_cost": value - 98.0,
             "spiking_cost_ci95": ci,
             "spiking_cost_continued": value - 98.1,
@@ -81,10 +81,10 @@ def test_a_number_of_one_seed_but_not_of_the_mean_is_told() -> None:
 def test_every_claim_is_judged_and_generated_data_are_not() -> None:
     table = verdict_table(talk({"a": 97.1, "b": 96.0, "c": 97.0, "g": 99.0}), STUDY)
     words = table.set_index(["experiment", "claim"])["verdict"].to_dict()
-    assert words["a", "original"] == words["a", "spiking"] == words["a", "cost"] == "reproduced"
-    assert words["b", "spiking"] == words["b", "cost"] == "not reproduced"
-    assert {words["c", claim] for claim in ("original", "spiking", "cost")} == {"not in the talk"}
-    assert words["g", "spiking"] == "other data" and words["g", "cost"] == "better"
+    assert words["a", "original"] == words["a", "spiking"] == words["a", "spiking_cost"] == "reproduced"
+    assert words["b", "spiking"] == words["b", "spiking_cost"] == "not reproduced"
+    assert {words["c", claim] for claim in ("original", "spiking", "spiking_cost")} == {"not in the talk"}
+    assert words["g", "spiking"] == "other data" and words["g", "spiking_cost"] == "better"
     text = answer(table, "test")
     assert "For their originals it is reproduced in 2 (A and B)." in text
     assert "reproduced in 1 (A)" in text and "not reproduced in 1 (B)" in text
@@ -110,7 +110,7 @@ def test_a_study_without_rows_of_the_talk_says_so() -> None:
 )
 def test_a_cost_given_as_a_range(spiking: float, word: str) -> None:
     """Within the range, or off it by less than the spread of one further seed, 0.24 here."""
-    study = STUDY | {"experiments": {"c": {"dataset": "mnist", "talk": {"cost": [-2, -1]}}}}
+    study = STUDY | {"experiments": {"c": {"dataset": "mnist", "talk": {"spiking_cost": [-2, -1]}}}}
     table = verdict_table(talk({"c": spiking}), study)
     assert table["verdict"].tolist() == ["not in the talk", "not in the talk", word]
     assert verdict_view(table)["Spiking cost: talk"].tolist() == ["−2.0 to −1.0"]

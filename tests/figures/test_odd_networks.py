@@ -143,7 +143,7 @@ def test_no_synapses_are_not_a_number() -> None:
 STUDY = {"leak": 1.0, "spacing": 1, "drop": 0.0, "insert": 0.0, "jitter": 0.0, "seed": 0, "accuracy": 90.0}
 BITS = pd.DataFrame({"changed": ["all", "1"], "bits": 4, "seed": 0, "accuracy": [50.0, 60]})
 EFFECTS = pd.DataFrame(
-    {"change": ["none"], "spiking": [96.0], "effect": [np.nan], "effect_ci95": [np.nan], "verdict": ["baseline"]}
+    {"change": ["none"], "threshold": [96.0], "effect": [np.nan], "effect_ci95": [np.nan], "verdict": ["baseline"]}
 )
 
 

@@ -92,7 +92,7 @@ OVERVIEW = pd.DataFrame(
 EFFECTS = pd.DataFrame(
     {
         "change": ["nothing changed", "a", "b", "c", "d"],
-        "spiking": [96.0, 97, 95, 96.1, 95.5],
+        "threshold": [96.0, 97, 95, 96.1, 95.5],
         "effect": [np.nan, 1.0, -1.0, 0.1, -0.5],
         "effect_ci95": [np.nan, 0.2, 0.3, np.nan, 0.4],
         "verdict": ["baseline", "better", "worse", "unclear", "likely worse"],

@@ -61,7 +61,7 @@ ENERGIES = energy_table(MADE["table"], pd.read_csv(PUBLISHED / "energy-per-event
 
 
 def effects_table(words: str) -> pd.DataFrame:
-    numbers = {"spiking": [96.0, 97], "effect": [np.nan, 1], "effect_ci95": [np.nan, 0.1]}
+    numbers = {"threshold": [96.0, 97], "effect": [np.nan, 1], "effect_ci95": [np.nan, 0.1]}
     return pd.DataFrame({"change": ["nothing", words], "verdict": ["baseline", "better"]} | numbers)
 
 

@@ -59,12 +59,12 @@ CASES = [
     (
         "experiments.small-cnn-digits.talk",
         {},
-        "small-cnn-digits.talk: holds no keys; write original or spiking or cost",
+        "small-cnn-digits.talk: holds no keys; write original or spiking or spiking_cost",
     ),
     (
         "experiments.small-cnn-digits.talk",
-        {"cost": [-1, -2]},
-        "talk.cost: -1 is above -2; write the lower number first",
+        {"spiking_cost": [-1, -2]},
+        "talk.spiking_cost: -1 is above -2; write the lower number first",
     ),
     (
         "networks.small-cnn.layers",

@@ -56,7 +56,7 @@ def test_near_is_within_a_root_mean_square_of_rounding(network: tuple[dict, dict
     assert row["near"] == pytest.approx(100 * (np.abs(v) <= np.sqrt(active / 12)).mean())
     assert row["decided"] == pytest.approx(100 * (np.abs(v) > active / 2).mean())
     fired = (v > 0).mean(axis=0)
-    assert (row["units_silent"], row["units_always"]) == ((fired == 0).sum(), (fired == 1).sum())
+    assert (row["units_dead"], row["units_saturated"]) == ((fired == 0).sum(), (fired == 1).sum())
 
 
 CONV = {"kind": "conv", "filters": 3, "kernel": [3, 3]}

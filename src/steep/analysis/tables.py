@@ -102,7 +102,7 @@ MARGINS_NOTE = (
 
 
 MARGINS_OF = ("experiment", "layer", "units", "frames")
-MARGINS = ("near", "decided", "flipped", "units_near", "units_silent", "units_always")
+MARGINS = ("near", "decided", "flipped", "units_near", "units_dead", "units_saturated")
 MARGINS_COLUMNS = (*MARGINS_OF, *MARGINS, "seed")
 
 
@@ -115,7 +115,7 @@ def margin_table(margins: pd.DataFrame) -> pd.DataFrame:
 def margin_view(table: pd.DataFrame) -> pd.DataFrame:
     """Return the margins as text for people."""
     percent = {"near": "Near", "decided": "Decided", "flipped": "Turned"}
-    counts = {"units_near": "Units near", "units_silent": "Dead", "units_always": "Saturated"}
+    counts = {"units_near": "Units near", "units_dead": "Dead", "units_saturated": "Saturated"}
     return pd.DataFrame(
         {
             "Experiment": table["experiment"],
@@ -132,9 +132,9 @@ def talk_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame:
     """Return one row per experiment: the talk's test accuracy beside ours, %, mean and half-width of the 95% interval.
 
     ``original`` is the network with ordinary activations, ``continued`` the same after as many further epochs as
-    sharpening takes, ``sharpened`` the network of steps with real weights, ``spiking`` the integer threshold network as
-    simulated by every backend of the experiment (they agree, or the study stops). ``spiking_cost`` is spiking minus
-    original, ``spiking_cost_continued`` spiking minus continued, both seed by seed. These are read out by
+    sharpening takes, ``sharpened`` the network of steps with real weights, ``threshold`` the integer network as
+    simulated by every backend of the experiment (they agree, or the study stops). ``spiking_cost`` is threshold minus
+    original, ``spiking_cost_continued`` threshold minus continued, both seed by seed. These are read out by
     ``potential``; ``spikes`` and ``wta`` are the threshold network with the other readouts, where the experiment has
     them.
     """
@@ -162,7 +162,7 @@ def talk_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame:
             "original": stages["original"],
             "continued": stages["continued"],
             "sharpened": stages["sharpened"],
-            "spiking": stages["threshold"],
+            "threshold": stages["threshold"],
             "spiking_cost": stages["threshold"] - stages["original"],
             "spiking_cost_continued": stages["threshold"] - stages["continued"],
             "spikes": stages.get("spikes"),
@@ -216,7 +216,7 @@ def talk_view(table: pd.DataFrame, evaluation: str = "test") -> pd.DataFrame:
             "Ours: continued": numbers(table, "continued"),
             "Talk: spiking": [number(v, digits=1) for v in table["talk_spiking"]],
             "Ours: sharpened": numbers(table, "sharpened"),
-            "Ours: threshold": numbers(table, "spiking"),
+            "Ours: threshold": numbers(table, "threshold"),
             "Spiking cost": numbers(table, "spiking_cost", sign=True),
             "Spiking cost against continued": numbers(table, "spiking_cost_continued", sign=True),
             "Readout spikes": numbers(table, "spikes"),
@@ -229,7 +229,7 @@ def talk_view(table: pd.DataFrame, evaluation: str = "test") -> pd.DataFrame:
 
 def view_note(table: pd.DataFrame, evaluation: str = "test") -> str:
     """Return the sentences that stand below the talk's table."""
-    shown = ["original", "continued", "sharpened", "spiking", "spikes", "wta"]
+    shown = ["original", "continued", "sharpened", "threshold", "spikes", "wta"]
     p = table[shown] / 100
     spread = 100 * student.ppf((1 + CONFIDENCE) / 2, math.inf) * np.sqrt((p * (1 - p)).div(table["frames"], axis=0))
     note = (

@@ -32,7 +32,7 @@ log = logging.getLogger("steep")
 ROUNDING = 0.05  # of an accuracy given with one digit; a difference of two has twice as much
 WIDEST = 1.0  # points
 REPRODUCED, BETTER, MISSED, UNDECIDED = "reproduced", "better", "not reproduced", "undecided"
-NAMES = {"original": "original accuracy", "spiking": "spiking accuracy", "cost": "spiking cost"}
+NAMES = {"original": "original accuracy", "spiking": "spiking accuracy", "spiking_cost": "spiking cost"}
 OTHER_DATA, NOT_IN_TALK = "other data", "not in the talk"
 # What the verdicts take from the talk's table, and a picture of them from the verdicts.
 TALK_COLUMNS = (
@@ -45,8 +45,8 @@ TALK_COLUMNS = (
     "talk_spiking",
     "original",
     "original_ci95",
-    "spiking",
-    "spiking_ci95",
+    "threshold",
+    "threshold_ci95",
     "spiking_cost",
     "spiking_cost_ci95",
     "spiking_cost_continued",
@@ -97,9 +97,9 @@ def verdict_table(table: pd.DataFrame, study: dict[str, Any]) -> pd.DataFrame:
     -------
     experiment, network, data, generated, seeds, frames, claim (``original``, ``spiking``, ``cost``), talk,
     talk_half_range (0 where the talk gives a number and no range), ours, ours_ci95, difference, allowed,
-    verdict; ``mean_differs``, whether the talk's number lies outside the interval of our mean; and of claim ``cost``
-    control, control_ci95: the same against the original trained on for as long as sharpening takes. Of generated data
-    the accuracies are not compared; the cost is, which is a difference on the same data.
+    verdict; ``mean_differs``, whether the talk's number lies outside the interval of our mean; and of claim
+    ``spiking_cost`` continued, continued_ci95: the same against the continued network. Of generated data the
+    accuracies are not compared; the spiking cost is, which is a difference on the same data.
 
     """
     rows = []
@@ -108,21 +108,21 @@ def verdict_table(table: pd.DataFrame, study: dict[str, Any]) -> pd.DataFrame:
         # In place of data that were never published.
         generated = SOURCES[study["datasets"][entry["dataset"]]["source"]].generated
         reported = entry.get("talk", {})
-        if "cost" in reported:
-            low, high = reported["cost"]
+        if "spiking_cost" in reported:
+            low, high = reported["spiking_cost"]
             talk_cost, unsharp = (low + high) / 2, (high - low) / 2
         else:
             talk_cost, unsharp = row["talk_spiking"] - row["talk_original"], 2 * ROUNDING
         for claim, talk, ours, tolerance in (
             ("original", row["talk_original"], "original", ROUNDING),
-            ("spiking", row["talk_spiking"], "spiking", ROUNDING),
-            ("cost", talk_cost, "spiking_cost", unsharp),
+            ("spiking", row["talk_spiking"], "threshold", ROUNDING),
+            ("spiking_cost", talk_cost, "spiking_cost", unsharp),
         ):
-            accuracy = row["spiking"] if claim == "cost" else row[ours]
+            accuracy = row["threshold"] if claim == "spiking_cost" else row[ours]
             half_width = prediction_half_width(row[f"{ours}_ci95"], row["seeds"], accuracy, row["frames"])
             if math.isnan(talk):
                 word = NOT_IN_TALK
-            elif generated and claim != "cost":
+            elif generated and claim != "spiking_cost":
                 word = OTHER_DATA
             else:
                 word = verdict(row[ours], talk, half_width, tolerance)
@@ -137,15 +137,15 @@ def verdict_table(table: pd.DataFrame, study: dict[str, Any]) -> pd.DataFrame:
                     "generated": generated,
                     "claim": claim,
                     "talk": talk,
-                    "talk_half_range": unsharp if "cost" in reported and claim == "cost" else 0.0,
+                    "talk_half_range": unsharp if "spiking_cost" in reported and claim == "spiking_cost" else 0.0,
                     "ours": row[ours],
                     "ours_ci95": ci95,
                     "difference": difference,
                     "allowed": half_width + tolerance,
                     "verdict": word,
                     "mean_differs": abs(difference) > ci95 + tolerance,
-                    "control": row["spiking_cost_continued"] if claim == "cost" else math.nan,
-                    "control_ci95": row["spiking_cost_continued_ci95"] if claim == "cost" else math.nan,
+                    "continued": row["spiking_cost_continued"] if claim == "spiking_cost" else math.nan,
+                    "continued_ci95": row["spiking_cost_continued_ci95"] if claim == "spiking_cost" else math.nan,
                 }
             )
     return pd.DataFrame(rows)
@@ -162,12 +162,12 @@ def verdict_view(verdicts: pd.DataFrame) -> pd.DataFrame:
             one = by_claim.loc[claim]
             row[f"{title}: talk"] = number(one["talk"], digits=1)
             row[title.replace("Spiking", "Threshold") + ": ours"] = number(one["ours"], one["ours_ci95"])
-        cost = by_claim.loc["cost"]
+        cost = by_claim.loc["spiking_cost"]
         half = cost["talk_half_range"]
         ends = [number(cost["talk"] + end, digits=1, sign=True) for end in (-half, half)]
         row["Spiking cost: talk"] = " to ".join(dict.fromkeys(ends))
         row["Spiking cost: ours"] = number(cost["ours"], cost["ours_ci95"], sign=True)
-        row["Spiking cost against continued"] = number(cost["control"], cost["control_ci95"], sign=True)
+        row["Spiking cost against continued"] = number(cost["continued"], cost["continued_ci95"], sign=True)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -180,7 +180,7 @@ def listed(names: list[str]) -> str:
 def answer(verdicts: pd.DataFrame, evaluation: str) -> str:
     """Return the study's answer in a few sentences, all computed."""
     claims = {claim: rows for claim, rows in verdicts.groupby("claim")}
-    cost = claims["cost"]
+    cost = claims["spiking_cost"]
     sentences = []
     for claim, opening in (
         ("spiking", "For the spiking networks of the talk that were run on the talk's data, the accuracy is "),
@@ -219,13 +219,10 @@ def answer(verdicts: pd.DataFrame, evaluation: str) -> str:
             f"Against the same network with ordinary activations, spiking changes {evaluation} accuracy by "
             f"{number(lowest['ours'], lowest['ours_ci95'], sign=True)} points."
         )
-    ordered = cost.sort_values("control")
-    if ordered["control"].notna().all():
-        ends = dict.fromkeys(number(ordered["control"].iloc[end], sign=True) for end in (0, -1))
-        sentences.append(
-            "Against the original trained on for as long as sharpening takes, the fairer comparison, it is "
-            f"{' to '.join(ends)}."
-        )
+    ordered = cost.sort_values("continued")
+    if ordered["continued"].notna().all():
+        ends = dict.fromkeys(number(ordered["continued"].iloc[end], sign=True) for end in (0, -1))
+        sentences.append(f"Against the continued network, the fairer comparison, it is {' to '.join(ends)}.")
     if not len(claimed):
         sentences.insert(0, "No experiment of this study is a row of the talk.")
     apart = verdicts[(verdicts["verdict"] == REPRODUCED) & verdicts["mean_differs"]]
@@ -267,14 +264,14 @@ def rule_note(verdicts: pd.DataFrame) -> str:
         f"{measured} Reproduced: the talk's number, taken for one trained network, lies within "
         f"{half_width}, widened by {widened} (here {reach} points); better or not reproduced: ours lies "
         f"above or below; undecided: it lies within an interval of more than ±{WIDEST:.0f} point. Spiking cost "
-        "against continued: spiking minus the original trained on for as long as sharpening takes; it was not "
-        "tuned for itself."
+        "against continued: spiking minus the original after as many further epochs as sharpening takes; it "
+        "was not tuned for itself."
     )
 
 
 def overview(verdicts: pd.DataFrame) -> pd.DataFrame:
     """Return the rows in an order fit for a picture, original and spiking side by side, one row per experiment."""
-    wide = verdicts[verdicts["claim"] != "cost"].pivot(
+    wide = verdicts[verdicts["claim"] != "spiking_cost"].pivot(
         index="experiment", columns="claim", values=["talk", "ours", "ours_ci95", "verdict"]
     )
     wide.columns = [f"{value}_{claim}" for value, claim in wide.columns]

@@ -54,7 +54,7 @@ def draw(effects: pd.DataFrame, evaluation: str) -> Figure:
     axis.set(yticks=range(len(changes)), yticklabels=changes["change"], ylim=(len(changes) - 0.4, -0.6))
     axis.set_xlabel(
         f"points of spiking accuracy on {evaluation} frames, linear up to 1\n"
-        f"0: {baseline.change}, {baseline.spiking:.2f}%"
+        f"0: {baseline.change}, {baseline.threshold:.2f}%"
     )
     axis.tick_params(axis="y", labelsize=8, length=0)
     axis.grid(axis="x", color=GREY, alpha=0.2)

@@ -278,9 +278,11 @@ def _fit(config: dict[str, Any], experiment: str, entry: dict[str, Any]) -> list
             f"experiments.{experiment}: network {entry['network']} begins with a pooling, which pools spikes, and the "
             "frames are currents; begin with a dense or conv layer"
         )
-    low, high = entry.get("talk", {}).get("cost", (0, 0))
+    low, high = entry.get("talk", {}).get("spiking_cost", (0, 0))
     if low > high:
-        messages.append(f"experiments.{experiment}.talk.cost: {low} is above {high}; write the lower number first")
+        messages.append(
+            f"experiments.{experiment}.talk.spiking_cost: {low} is above {high}; write the lower number first"
+        )
     if "spikes" in entry.get("readouts", []):
         if "population" not in recipe:
             messages.append(f"recipes.{entry['recipe']}.population: missing; readout spikes of {experiment} needs it")

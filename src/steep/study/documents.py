@@ -29,7 +29,7 @@ def short_view(talk: pd.DataFrame) -> pd.DataFrame:
             "Talk: original, spiking": ["–" if pd.isna(one) else f"{one:.1f}, {other:.1f}" for one, other in pairs],
             "Original": numbers(talk, "original"),
             "Continued": numbers(talk, "continued"),
-            "Threshold": numbers(talk, "spiking"),
+            "Threshold": numbers(talk, "threshold"),
             "Spiking cost": numbers(talk, "spiking_cost", sign=True),
         }
     )

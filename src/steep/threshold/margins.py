@@ -56,7 +56,7 @@ def margin_rows(
     Columns: ``layer`` (from 1), ``units``, ``frames``, ``near`` and ``decided`` (percent of unit-frames), ``flipped``
     (percent of unit-frames in which the integer network's spike is not that of the network with real weights, errors of
     earlier layers included; after its poolings where some follow), ``units_near`` (units near in more than a tenth of
-    the frames), ``units_silent`` and ``units_always`` (never and always firing).
+    the frames), ``units_dead`` and ``units_saturated`` (never and always firing).
     """
     if frames.shape != network.input_shape:
         raise SteepError(f"frames of shape {frames.shape}, and the network takes {network.input_shape}; give its own")
@@ -80,8 +80,8 @@ def margin_rows(
                     "decided": 100 * float(decided.double().mean()),
                     "flipped": np.nan,
                     "units_near": int((near.flatten(1).double().mean(0) > OFTEN).sum()),
-                    "units_silent": int((often == 0).sum()),
-                    "units_always": int((often == 1).sum()),
+                    "units_dead": int((often == 0).sum()),
+                    "units_saturated": int((often == 1).sum()),
                 }
             )
         last_of_block = number + 1 == len(network.layers) - 1 or isinstance(network.layers[number + 1], WeightedLayer)
