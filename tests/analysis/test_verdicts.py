@@ -1,6 +1,7 @@
 """The verdicts follow from the numbers by one rule."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,12 @@ from steep.analysis.verdicts import (
     overview,
     prediction_half_width,
     rule_note,
+    tabulate,
     verdict,
     verdict_table,
     verdict_view,
 )
+from steep.errors import SteepError
 
 STUDY = {
     "experiments": {name: {"dataset": "mnist"} for name in ("a", "b", "c")} | {"g": {"dataset": "cells"}},
@@ -68,6 +71,7 @@ def test_words() -> None:
     assert verdict(96.4, 97.1, 0.6, 0.2) == "reproduced"
     assert verdict(96.4, 97.1, 1.1) == "undecided"  # whatever the talk had said would be within it
     assert verdict(94.4, 97.1, 1.1) == "not reproduced"
+    assert verdict(97.0, 97.1, 1.0) == "reproduced"  # as wide as it may be
 
 
 def test_a_number_of_one_seed_but_not_of_the_mean_is_told() -> None:
@@ -135,3 +139,23 @@ def test_the_table_for_people_holds_the_numbers() -> None:
         "Spiking cost: ours": "−0.90\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.10",
         "Spiking cost against continued": "−1.00\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.10",
     }
+
+
+def test_the_table_is_made_from_the_file_of_the_same_study(tmp_path: Path) -> None:
+    table = talk({"a": 97.1, "b": 95.0, "c": 97.5, "g": 97.2})
+    table.to_csv(tmp_path / "talk.csv", index=False)
+    made = tabulate(tmp_path / "talk.csv", STUDY)
+    pd.testing.assert_frame_equal(made.table, verdict_table(table, STUDY))
+    words, note = answer(made.table, "test"), rule_note(made.table)
+    assert made.note == f"{words} {note}" and made.title == "Is the talk reproduced?"
+    assert made.also["answer"] == f"{words}\n" and made.also["note"] == f"{note}\n"
+    assert made.also["view"].splitlines()[0] == ",".join(verdict_view(made.table))
+    assert made.also["landing"].startswith(".. csv-table::") and "A" in made.also["landing"]
+    assert made.also["landing_answer"].replace("\\", "") == f"{words}\n"
+    validation = tabulate(tmp_path / "talk.csv", STUDY | {"evaluation": "validation"})
+    assert "validation accuracy" in validation.also["answer"]
+    with pytest.raises(SteepError, match="give the table of the same study"):
+        tabulate(tmp_path / "talk.csv", STUDY | {"experiments": {"a": {"dataset": "mnist"}}})
+    table.drop(columns="frames").to_csv(tmp_path / "talk.csv", index=False)
+    with pytest.raises(SteepError, match="lacks the column frames"):
+        tabulate(tmp_path / "talk.csv", STUDY)

@@ -352,6 +352,13 @@ def test_certificates(
     assert "no trusted connection (self-signed certificate in certificate chain)" in str(explain(error))
 
 
+def test_a_file_of_certificates_that_is_not_there_is_not_asked_for_again() -> None:
+    """Asking again does not bring it."""
+    found = explain(FileNotFoundError(2, "No such file or directory", "/none.pem"))
+    assert found.lasting and "look at REQUESTS_CA_BUNDLE" in str(found)
+    assert not explain(ValueError("no header")).lasting
+
+
 def test_no_network_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed_port: int) -> None:
     def nobody(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
