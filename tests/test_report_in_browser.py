@@ -18,11 +18,12 @@ NARROW = (500, 800)  # Chromium makes no window narrower
 
 
 @pytest.fixture(scope="module")
-def page(study: Path) -> Path:
+def page(finished: tuple[Path, dict[str, str]]) -> Path:
     """Return the report of the test study."""
-    done = snakemake(study, "--report", "results/test/report.html")
+    folder, _ = finished
+    done = snakemake(folder, "--report", "results/test/report.html")
     assert done.returncode == 0, done.stdout
-    return study / "results" / "test" / "report.html"
+    return folder / "results" / "test" / "report.html"
 
 
 @pytest.fixture(scope="module", params=WINDOWS, ids=[f"{w}x{h}" for w, h in WINDOWS])
