@@ -6,7 +6,6 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 import yaml
-from steep.config import check_part, part_of_schema
 
 from steep.errors import SteepError
 from steep.recipes import (
@@ -23,6 +22,7 @@ from steep.recipes import (
     schedule_of,
 )
 from steep.sharpening import SHARPENING_ONLY
+from steep.study.config import check_part, part_of_schema
 
 TRAINING = {
     "optimizer": "adam",
@@ -56,7 +56,7 @@ OPTIONAL: dict[type[Part], dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def schema() -> dict[str, Any]:
-    return yaml.safe_load((Path(__file__).parents[1] / "config" / "schema.yaml").read_text())
+    return yaml.safe_load((Path(__file__).parents[1] / "src" / "steep" / "study" / "schema.yaml").read_text())
 
 
 def nodes(schema: dict[str, Any]) -> dict[type[Part], dict[str, Any]]:
