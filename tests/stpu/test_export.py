@@ -1,6 +1,7 @@
 """Exported models classify: what they record, read back with the table, is what the network says."""
 
 import random
+import re
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -271,3 +272,28 @@ def test_other_frames_are_refused(
     assert main(["classify-spikes", *arguments]) == 0
     replace(frames, labels=(frames.labels + 1) % np.uint8(4)).save(tmp_path / "frames.npz")
     assert "these are not the frames that" in refusal(["classify-spikes", *arguments], capsys)
+
+
+@pytest.mark.parametrize(
+    ("weight", "threshold", "readout", "message"),
+    [
+        (99_999, 0.5, "potential", None),
+        (100_000, 0.5, "potential", "potentials of up to 100000.5 have more digits"),
+        (999_998, 1.0, "potential", None),
+        (999_999, 1.0, "potential", "potentials of up to 1000000.0 have more digits"),
+        (999_999, 1.0, "wta", None),
+        (2**23 - 3, 0.5, "wta", None),
+        (2**23 - 2, 0.5, "wta", "sums of up to 8.38861e+06 are not exact"),
+    ],
+)
+def test_what_the_element_cannot_tell_exactly(weight: int, threshold: float, readout: str, message: str | None) -> None:
+    """Its probe writes six digits: of half-integers one stands behind the point; its sums are float32."""
+    layer = DenseLayer(np.array([[weight]], np.int32), np.array([threshold]))
+    network = ThresholdNetwork((1, 1, 1), (layer,))
+    frames = Frames(np.ones((1, 1, 1, 1), np.uint8), np.zeros(1, np.uint8), 1, full_scale=1)
+    key = np.eye(1, dtype=bool)
+    if message is None:
+        export(network, frames, readout, key, 2, inexact=False)
+    else:
+        with pytest.raises(SteepError, match=re.escape(message)):
+            export(network, frames, readout, key, 2, inexact=False)
