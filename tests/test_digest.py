@@ -1,10 +1,12 @@
 """The code digest: what a module computes counts, what it says does not."""
 
+import inspect
 from pathlib import Path
 
 import pytest
 
 from steep import digest
+from steep.cli import VERBS
 
 
 @pytest.fixture
@@ -84,3 +86,41 @@ def test_versions_count_where_they_are_imported(package: Path, monkeypatch: pyte
     assert now("steep.a") != before
     assert now("steep.c") == other
     digest.installed.cache_clear()
+
+
+def reached(verb: str) -> set[str]:
+    """Return the functions and modules that the digest of a verb covers, first hand."""
+    todo, found = [*VERBS[verb].functions], set(VERBS[verb].modules)
+    while todo:
+        function = todo.pop()
+        _, modules, _, helpers = digest._parse_function(function)
+        found |= {function.__name__, *modules}
+        todo += [helper for helper in helpers if helper.__name__ not in found]
+    return found
+
+
+def test_of_a_verb_its_body_counts_and_what_it_calls_beside_it() -> None:
+    """A helper that several verbs share is as much their code as what stands in them."""
+    assert {"train_original", "write_results", "steep.training", "steep.network_file"} <= reached("train-original")
+    assert {"encode_frames", "steep.encodings", "steep.shapes"} <= reached("encode-frames")
+    assert {"record_traces", "write_table", "steep.study.trace"} <= reached("record-traces")
+    assert {"draw", "make", "steep.figures.leak", "steep.figures.style"} <= reached("plot-leak")
+    # A parameter is not what bears its name outside.
+    assert "steep.study.entries" not in reached("plot-leak")
+    assert {"tabulate", "write_table", "steep.analysis.render", "steep.analysis.energy"} <= reached("tabulate-energy")
+
+
+def test_another_body_of_a_helper_is_another_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {verb: VERBS[verb].code() for verb in ("train-original", "sharpen-network", "compile-network")}
+    source = inspect.getsource
+
+    def edited(thing: object) -> str:
+        return source(thing).replace("finish(checkpoint)", "finish(None)")  # type: ignore[arg-type]
+
+    digest._parse_function.cache_clear()
+    monkeypatch.setattr(inspect, "getsource", edited)
+    try:
+        after = {verb: VERBS[verb].code() for verb in before}
+    finally:
+        digest._parse_function.cache_clear()
+    assert {verb for verb in before if after[verb] != before[verb]} == {"train-original", "sharpen-network"}

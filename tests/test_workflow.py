@@ -274,6 +274,12 @@ EDITS = [
     ("src/steep/figures/convergence.py", "CURVES = 5", "CURVES = 4", FIGURES | ENDS),
     ("config/test.yaml", "full_at: 0.6", "full_at: 0.5", AFTER_SHARPENING),
     ("config/test.yaml", "title: small CNN", "title: tiny CNN", TITLED | ENDS),
+    (
+        "src/steep/cli/training.py",
+        "save_network(output, network.tensors(), network.spec)",
+        "save_network(output, dict(network.tensors()), network.spec)",
+        AFTER_SHARPENING | {"train_original", "continue_original"},
+    ),
     ("config/test.yaml", "mirrors: []", "mirrors: [/nowhere]", {"record_provenance"} | ENDS),
 ]
 

@@ -7,12 +7,14 @@ different versions never mix.
 import ast
 import hashlib
 import inspect
+import sys
 import textwrap
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 ROOT = Path(__file__).parent
@@ -68,13 +70,36 @@ def _parse(module: str) -> tuple[str, frozenset[str], frozenset[str]]:
     return ("\0".join([ast.dump(tree), *foreign]), *_split(imported))
 
 
+Function = Callable[..., Any]
+
+
+def _name(function: Function) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
+
+
 @cache
-def _parse_function(function: Callable[..., Any]) -> tuple[str, frozenset[str], frozenset[str]]:
-    """Return the same of a function: what its body computes, and what is imported there."""
+def _parse_function(function: Function) -> tuple[str, frozenset[str], frozenset[str], tuple[Function, ...]]:
+    """Return the same of a function: what its body computes, what is imported there; and the functions of its own
+    package that it calls. What its module has imported for it, and plain values that stand there, count as well."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     imported = _without_docstrings(tree)
     (definition,) = (node for node in tree.body if isinstance(node, ast.FunctionDef))
-    return ("\0".join(map(ast.dump, definition.body)), *_split(imported))
+    code, helpers = [ast.dump(node) for node in definition.body], []
+    inside = [node for part in definition.body for node in ast.walk(part)]
+    names = [node for node in inside if isinstance(node, ast.Name)]
+    own = {node.arg for node in ast.walk(definition) if isinstance(node, ast.arg)}
+    own |= {node.id for node in names if not isinstance(node.ctx, ast.Load)}
+    around = vars(sys.modules[function.__module__])
+    for name in sorted({node.id for node in names} & around.keys() - own):
+        value = around[name]
+        home = getattr(value, "__module__", None) or ""
+        if isinstance(value, FunctionType) and home.rpartition(".")[0] == function.__module__.rpartition(".")[0]:
+            helpers.append(value)
+        elif isinstance(value, int | float | str | tuple):
+            code.append(f"{name} = {value!r}")
+        else:
+            imported.add(home)
+    return ("\0".join(code), *_split(imported), tuple(helpers))
 
 
 @cache
@@ -87,17 +112,25 @@ def installed(name: str) -> str:
     return found or "of unknown version"
 
 
-def code_digest(*modules: str, functions: Iterable[Callable[..., Any]] = ()) -> str:
-    """Digest of `modules` and of the bodies of `functions`, of all they import and its versions; comments, docstrings
-    and layout do not count."""
-    parsed = {function.__qualname__: _parse_function(function) for function in functions}
-    todo = [*modules, *(name for _, names, _ in parsed.values() for name in names)]
+def code_digest(*modules: str, functions: Iterable[Function] = ()) -> str:
+    """Digest of `modules` and of the bodies of `functions`, of all they call and import and its versions; comments,
+    docstrings and layout do not count."""
+    parsed: dict[str, tuple[str, frozenset[str]]] = {}
+    todo, calls = [*modules], [*functions]
+    while calls:
+        function = calls.pop()
+        if _name(function) not in parsed:
+            code, names, packages, helpers = _parse_function(function)
+            parsed[_name(function)] = code, packages
+            todo.extend(names)
+            calls.extend(helpers)
     while todo:
         name = todo.pop()
         if name not in parsed:
-            parsed[name] = _parse(name)
-            todo.extend(parsed[name][1])
-    text = "\n".join(f"{name}\n{code}" for name, (code, _, _) in sorted(parsed.items()))
-    packages = set().union(*(found for _, _, found in parsed.values()))
-    text += "".join(f"\n{package} {installed(package)}" for package in sorted(packages))
+            code, names, packages = _parse(name)
+            parsed[name] = code, packages
+            todo.extend(names)
+    text = "\n".join(f"{name}\n{code}" for name, (code, _) in sorted(parsed.items()))
+    used = set().union(*(found for _, found in parsed.values()))
+    text += "".join(f"\n{package} {installed(package)}" for package in sorted(used))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

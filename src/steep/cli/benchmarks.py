@@ -79,8 +79,6 @@ def benchmark_simulators(
     repetitions : how often each measurement is made
     network : trained threshold networks instead of random ones
     frames : spikes, as the workflow writes them; generated unless given
-    peers : Python of the peers; the checkout's unless given
-    seconds : CPU time of a measurement, about
 
     """
     from steep.figures.simulators import draw
@@ -127,8 +125,6 @@ def benchmark_sizes(
     config : the config whose first network is measured
     figure : what was measured, drawn as SVG
     frames : spikes, as the workflow writes them; generated unless given
-    peers : Python of the peers; the checkout's unless given
-    seconds : CPU time of a measurement, about
 
     """
     from steep.figures.simulators import draw_curves

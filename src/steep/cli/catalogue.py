@@ -78,9 +78,11 @@ def declare(entry: Figure | Table) -> None:
     options = cache(lambda: entry.options() | written(entry))
     modules = (entry.maker.partition(":")[0],)
     if isinstance(entry, Figure):
-        VERBS[entry.verb] = Verb(entry.verb, "Figures", entry.caption, options, partial(draw, entry), modules)
+        run = partial(draw, entry)
+        VERBS[entry.verb] = Verb(entry.verb, "Figures", entry.caption, options, run, modules, (draw,))
     else:
-        VERBS[entry.verb] = Verb(entry.verb, "Tables", entry.caption, options, partial(tabulate, entry), modules)
+        run = partial(tabulate, entry)
+        VERBS[entry.verb] = Verb(entry.verb, "Tables", entry.caption, options, run, modules, (tabulate,))
 
 
 for table in TABLES:

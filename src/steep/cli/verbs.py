@@ -52,6 +52,8 @@ MEANINGS = {
     "markdown": "the table, written as Markdown",
     "answer": "the answer in a sentence or two, written as text",
     "landing_answer": "the same for the report's landing page, written as reStructuredText",
+    "peers": "Python of the peers; the checkout's if not given",
+    "seconds": "CPU time of a measurement, about",
     "landing": "the table for the report's landing page, written as reStructuredText",
 }
 # Options that a rule takes from its wildcards where they bear these names.
@@ -131,7 +133,7 @@ def group(title: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Return the decorator that declares verbs, which are listed under `title`."""
 
     def verb(function: Callable[..., None]) -> Callable[..., None]:
-        name = function.__name__.rstrip("_").replace("_", "-")
+        name = function.__name__.replace("_", "-")
         summary = " ".join((function.__doc__ or "").partition("\n\n")[0].split())
         VERBS[name] = Verb(name, title, summary, cache(lambda: options_of(function)), function, functions=(function,))
         return function

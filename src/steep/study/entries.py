@@ -1,6 +1,6 @@
 """What an entry of the catalogue is made of: a figure or a table, the files it is made from, what its verb is told.
 
-Everything here and in the catalogue is data: Snakemake reads it before every run, so no library is imported.
+Everything here and in the catalogue is data: Snakemake reads it before every run, so nothing heavy is imported.
 """
 
 import shlex
