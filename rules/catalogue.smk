@@ -68,7 +68,7 @@ rule record_provenance:
     input:
         all_of(FIGURES, "figures/{}.svg"),
         all_of(TABLES, "tables/{}.csv"),
-        files=[*STUDY.datasets_used(), *expand(RESULTS / "tables/{name}.csv", name=["accuracy", "talk", "backends"])],
+        files=[*STUDY.datasets_used(), *expand(RESULTS / "tables/{name}.csv", name=["accuracy", "talk", "comparisons"])],
     output:
         **tabulated("provenance", PROVENANCE, "Provenance"),
         config=item("tables/config.yaml", PROVENANCE, result="The config, whole", which="YAML"),

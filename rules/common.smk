@@ -43,7 +43,7 @@ BENCHMARKS = RESULTS / "benchmarks"
 # Jobs that the frames of a simulation are divided among, and what each writes.
 PARTS = STUDY.parts
 PART = "-{part}" if PARTS > 1 else ""
-SIMULATED = SEED / (f"spikes/parts-of-{PARTS}/{{backend}}-{{part}}.npz" if PARTS > 1 else "spikes/{backend}.npz")
+SIMULATED = SEED / (f"spikes/parts-of-{PARTS}/{{simulator}}-{{part}}.npz" if PARTS > 1 else "spikes/{simulator}.npz")
 # What a job of one experiment and seed begins its lines with.
 JOB = "{wildcards.experiment} seed {wildcards.seed}"
 
@@ -52,7 +52,7 @@ wildcard_constraints:
     experiment="[a-z0-9-]+",
     dataset="[a-z0-9-]+",
     encoding="[a-z0-9-]+",
-    backend="|".join(MODULES),
+    simulator="|".join(MODULES),
     readout="|".join(READOUTS),
     which="|".join(map(ending, READOUTS)),
     study="|".join(STUDY_RESULTS),
@@ -119,12 +119,12 @@ def teacher(wildcards):
 
 
 def spikes(wildcards):
-    """The spike files of every backend of the experiment, for a readout."""
+    """The spike files of every simulator of the experiment, for a readout."""
     return expand(
-        SEED / "spikes/{backend}{ending}.npz",
+        SEED / "spikes/{simulator}{ending}.npz",
         experiment=wildcards.experiment,
         seed=wildcards.seed,
-        backend=STUDY.experiments[wildcards.experiment].backends,
+        simulator=STUDY.experiments[wildcards.experiment].simulators,
         ending=ending(wildcards.readout),
     )
 

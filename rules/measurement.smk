@@ -28,7 +28,7 @@ rule score_network:
         command("score-network", f"{JOB}, scores")
 
 
-rule compare_backends:
+rule compare_simulators:
     input:
         spikes=spikes,
         # The threshold network, or the readout's circuit.
@@ -40,9 +40,9 @@ rule compare_backends:
         scores=SEED / "scores-{readout}.csv",
         comparison=SEED / "comparison-{readout}.csv",
     log:
-        LOGS / "{experiment}/seed-{seed}/compare_backends-{readout}.log",
+        LOGS / "{experiment}/seed-{seed}/compare_simulators-{readout}.log",
     benchmark:
-        BENCHMARKS / "{experiment}/seed-{seed}/compare_backends-{readout}.tsv"
+        BENCHMARKS / "{experiment}/seed-{seed}/compare_simulators-{readout}.tsv"
     group:
         "deployment"
     conda:
@@ -53,12 +53,12 @@ rule compare_backends:
     params:
         labels=labels,
         spikes=lambda wildcards, input: [
-            f"{backend}={file}"
-            for backend, file in zip(STUDY.experiments[wildcards.experiment].backends, input.spikes, strict=True)
+            f"{simulator}={file}"
+            for simulator, file in zip(STUDY.experiments[wildcards.experiment].simulators, input.spikes, strict=True)
         ],
-        code=code("compare-backends"),
+        code=code("compare-simulators"),
     shell:
-        command("compare-backends", f"{JOB}, comparison", "population", spikes="{params.spikes:q}")
+        command("compare-simulators", f"{JOB}, comparison", "population", spikes="{params.spikes:q}")
 
 
 rule study_quantization:
@@ -93,7 +93,7 @@ rule summarize_spikes:
     input:
         network=SEED / "threshold.npz",
         frames=frames(STUDY.evaluation),
-        spikes=lambda wildcards: SEED / f"spikes/{STUDY.experiments[wildcards.experiment].backends[0]}.npz",
+        spikes=lambda wildcards: SEED / f"spikes/{STUDY.experiments[wildcards.experiment].simulators[0]}.npz",
     output:
         activity=SEED / "activity.npz",
         examples=SEED / "examples.npz",

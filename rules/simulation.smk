@@ -1,4 +1,4 @@
-# The threshold network and its readouts on every backend, on all frames of the evaluation.
+# The threshold network and its readouts on every simulator, on all frames of the evaluation.
 
 
 # One job simulates all frames, or several share them: then the rule writes parts, and join_spikes joins them.
@@ -9,9 +9,9 @@ rule simulate_network:
     output:
         output=SIMULATED if PARTS == 1 else temp(SIMULATED),
     log:
-        LOGS / f"{{experiment}}/seed-{{seed}}/simulate_network-{{backend}}{PART}.log",
+        LOGS / f"{{experiment}}/seed-{{seed}}/simulate_network-{{simulator}}{PART}.log",
     benchmark:
-        BENCHMARKS / f"{{experiment}}/seed-{{seed}}/simulate_network-{{backend}}{PART}.tsv"
+        BENCHMARKS / f"{{experiment}}/seed-{{seed}}/simulate_network-{{simulator}}{PART}.tsv"
     group:
         "deployment"
     conda:
@@ -20,8 +20,8 @@ rule simulate_network:
         mem_mb=attempts(2000),
         runtime=attempts(10),
     params:
-        code=lambda wildcards: code("simulate-network", *MODULES[wildcards.backend]),
-        keep=lambda wildcards: as_json(STUDY.experiments[wildcards.experiment].kept(wildcards.backend)),
+        code=lambda wildcards: code("simulate-network", *MODULES[wildcards.simulator]),
+        keep=lambda wildcards: as_json(STUDY.experiments[wildcards.experiment].kept(wildcards.simulator)),
         part=lambda wildcards: f"{wildcards.get('part', 1)}/{PARTS}",
     shell:
         command("simulate-network", f"{JOB}, simulation", "keep", "part")
@@ -33,11 +33,11 @@ if PARTS > 1:
         input:
             parts=expand(SIMULATED, part=range(1, PARTS + 1), allow_missing=True),
         output:
-            output=SEED / "spikes/{backend}.npz",
+            output=SEED / "spikes/{simulator}.npz",
         log:
-            LOGS / "{experiment}/seed-{seed}/join_spikes-{backend}.log",
+            LOGS / "{experiment}/seed-{seed}/join_spikes-{simulator}.log",
         benchmark:
-            BENCHMARKS / "{experiment}/seed-{seed}/join_spikes-{backend}.tsv"
+            BENCHMARKS / "{experiment}/seed-{seed}/join_spikes-{simulator}.tsv"
         group:
             "deployment"
         conda:
@@ -54,13 +54,13 @@ if PARTS > 1:
 rule simulate_readout:
     input:
         network=SEED / "readout-{readout}.npz",
-        spikes=SEED / "spikes/{backend}.npz",
+        spikes=SEED / "spikes/{simulator}.npz",
     output:
-        output=SEED / "spikes/{backend}-{readout}.npz",
+        output=SEED / "spikes/{simulator}-{readout}.npz",
     log:
-        LOGS / "{experiment}/seed-{seed}/simulate_readout-{backend}-{readout}.log",
+        LOGS / "{experiment}/seed-{seed}/simulate_readout-{simulator}-{readout}.log",
     benchmark:
-        BENCHMARKS / "{experiment}/seed-{seed}/simulate_readout-{backend}-{readout}.tsv"
+        BENCHMARKS / "{experiment}/seed-{seed}/simulate_readout-{simulator}-{readout}.tsv"
     group:
         "deployment"
     conda:
@@ -69,6 +69,6 @@ rule simulate_readout:
         mem_mb=attempts(1000),
         runtime=attempts(2),
     params:
-        code=lambda wildcards: code("simulate-readout", *MODULES[wildcards.backend]),
+        code=lambda wildcards: code("simulate-readout", *MODULES[wildcards.simulator]),
     shell:
         command("simulate-readout", f"{JOB}, readout")

@@ -125,14 +125,14 @@ def random_config(rng: random.Random) -> Config:
         depth, weighted = len(layers) + 1, 1 + sum(layer["kind"] != "maxpool" for layer in layers)
         networks[f"n{number}"] = {"title": f"Network {number}", "layers": layers}
         recipes[f"r{number}"] = random_recipe(rng, weighted)
-        backends = ["torch", "stpu", "brian2-reference"][: rng.choice((1, 2, 2, 3))]
-        rng.shuffle(backends)
+        simulators = ["torch", "stpu", "brian2-reference"][: rng.choice((1, 2, 2, 3))]
+        rng.shuffle(simulators)
         entry = {
             "dataset": dataset,
             "encoding": rng.choice(list(encodings)),
             "network": f"n{number}",
             "recipe": f"r{number}",
-            "backends": backends,
+            "simulators": simulators,
         }
         if rng.random() < 0.3:
             entry["record"] = rng.sample(range(1, depth + 1), rng.randint(0, depth))
@@ -267,25 +267,25 @@ def run_seed(config: Config, key: str, seed: int, folder: Path) -> None:
     )
     network, bits = here / "threshold.npz", recipe["deployment"]["weight_bits"]
     run("compile-network", sharpened=sharpened, weight_bits=bits, output=network)
-    for backend in entry["backends"]:
+    for simulator in entry["simulators"]:
         keep = []
-        if "record" in entry and backend != entry["backends"][0]:
+        if "record" in entry and simulator != entry["simulators"][0]:
             depth = len(layers) + 1
             needed = {depth} if entry.get("readouts", ["potential"]) == ["potential"] else {depth - 1, depth}
             keep = sorted({*entry["record"], *needed})
         parts = []
         for part in range(1, config["parts"] + 1):
-            parts.append(here / f"{backend}-part{part}.npz")
+            parts.append(here / f"{simulator}-part{part}.npz")
             run(
                 "simulate-network",
-                backend=backend,
+                simulator=simulator,
                 network=network,
                 frames=tested,
                 keep=keep,
                 part=f"{part}/{config['parts']}",
                 output=parts[-1],
             )
-        run("join-spikes", parts=parts, output=here / f"{backend}.npz")
+        run("join-spikes", parts=parts, output=here / f"{simulator}.npz")
     population = here / "population.safetensors"
     for readout in entry.get("readouts", ["potential"]):
         suffix, extra = "" if readout == "potential" else f"-{readout}", {}
@@ -304,12 +304,12 @@ def run_seed(config: Config, key: str, seed: int, folder: Path) -> None:
             extra = {"population": population}
         elif readout == "wta":
             run("compile-winner-take-all", network=network, output=circuit)
-        for backend in entry["backends"] if suffix else []:
-            spikes, output = here / f"{backend}.npz", here / f"{backend}{suffix}.npz"
-            run("simulate-readout", backend=backend, network=circuit, spikes=spikes, output=output)
-        files = [Path(f"{backend}={here / backend}{suffix}.npz") for backend in entry["backends"]]
+        for simulator in entry["simulators"] if suffix else []:
+            spikes, output = here / f"{simulator}.npz", here / f"{simulator}{suffix}.npz"
+            run("simulate-readout", simulator=simulator, network=circuit, spikes=spikes, output=output)
+        files = [Path(f"{simulator}={here / simulator}{suffix}.npz") for simulator in entry["simulators"]]
         run(
-            "compare-backends",
+            "compare-simulators",
             **extra,
             network=circuit if suffix else network,
             readout=readout,
@@ -344,7 +344,7 @@ def run_seed(config: Config, key: str, seed: int, folder: Path) -> None:
         "summarize-spikes",
         network=network,
         frames=tested,
-        spikes=here / f"{entry['backends'][0]}.npz",
+        spikes=here / f"{entry['simulators'][0]}.npz",
         activity=here / "activity.npz",
         examples=here / "examples.npz",
     )
@@ -396,7 +396,7 @@ def draw(config: Config, folder: Path) -> None:
     ]
     table("tabulate-accuracy", "accuracy", scores=[*every("scores-float.csv"), *spiking])
     compared = [path.with_name(path.name.replace("scores", "comparison")) for path in spiking]
-    table("tabulate-backends", "backends", comparisons=compared)
+    table("tabulate-comparisons", "comparisons", comparisons=compared)
     table("join-tables", "bits", title="bits", tables=every("bits.csv"))
     table("join-tables", "study-margins", title="margins", tables=every("margins.csv"))
     table("tabulate-margins", "margins", margins=tables / "study-margins.csv")
@@ -455,7 +455,7 @@ def draw(config: Config, folder: Path) -> None:
             **drawn,
             activity=every("activity.npz", [key]),
             classes=every("classes.npz", [key]),
-            simulators=entry["backends"],
+            simulators=entry["simulators"],
             names=names,
         )
         if key in studied:

@@ -214,19 +214,19 @@ def test_without_a_compiler(prepared: Path, tmp_path: Path) -> None:
     nothing = {"PATH": str(tmp_path / "empty"), "CC": "none-cc", "CXX": "none-cxx", "HOME": str(tmp_path)}
     nothing |= {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": str(prepared / "src")}
     spikes = {}
-    for backend in ("torch", "brian2"):
-        options = {"backend": backend, "network": tmp_path / "network.npz", "frames": tmp_path / "frames.npz"}
-        options |= {"output": tmp_path / f"{backend}.npz"}
+    for simulator in ("torch", "brian2"):
+        options = {"simulator": simulator, "network": tmp_path / "network.npz", "frames": tmp_path / "frames.npz"}
+        options |= {"output": tmp_path / f"{simulator}.npz"}
         done = patience.run(
             [sys.executable, "-m", "steep", "simulate-network"]
             + [str(word) for name, value in options.items() for word in (f"--{name}", value)],
             env=ENVIRONMENT | nothing,
         )
-        if backend == "brian2" and done.returncode != 0:
+        if simulator == "brian2" and done.returncode != 0:
             (line,) = errors(done.stdout)
             assert "compiler" in line or "g++" in line, done.stdout
             assert "Traceback" not in done.stdout
             return
         assert done.returncode == 0, done.stdout
-        spikes[backend] = (tmp_path / f"{backend}.npz").read_bytes()
+        spikes[simulator] = (tmp_path / f"{simulator}.npz").read_bytes()
     assert spikes["torch"] == spikes["brian2"]

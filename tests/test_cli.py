@@ -144,13 +144,13 @@ def test_frames_that_do_not_fit_are_one_line(tmp_path: Path) -> None:
             "--output",
             str(tmp_path / "s.npz"),
         ]
-        done = steep("simulate-network", "--backend", "stpu", *arguments)
+        done = steep("simulate-network", "--simulator", "stpu", *arguments)
         assert done.returncode == 1 and message in done.stderr and done.stderr.count("\n") == 1
         assert not (tmp_path / "s.npz").exists()
 
 
-@pytest.mark.parametrize("backend", ["torch", "stpu"])
-def test_more_parts_than_frames_make_the_same_file(tmp_path: Path, backend: str) -> None:
+@pytest.mark.parametrize("simulator", ["torch", "stpu"])
+def test_more_parts_than_frames_make_the_same_file(tmp_path: Path, simulator: str) -> None:
     import numpy as np
 
     from steep.frames import Frames
@@ -160,7 +160,7 @@ def test_more_parts_than_frames_make_the_same_file(tmp_path: Path, backend: str)
     layers = tuple(DenseLayer(rng.integers(-2, 3, s).astype(np.int32), np.full(s[0], -0.5)) for s in ((3, 4), (2, 3)))
     ThresholdNetwork((1, 2, 2), layers).save(tmp_path / "n.npz")
     Frames(rng.integers(0, 2, (3, 1, 2, 2)).astype(np.uint8), np.zeros(3, np.uint8), 2, 1).save(tmp_path / "f.npz")
-    command = ["simulate-network", "--backend", backend, "--network", str(tmp_path / "n.npz")]
+    command = ["simulate-network", "--simulator", simulator, "--network", str(tmp_path / "n.npz")]
     command += ["--frames", str(tmp_path / "f.npz"), "--output"]
     assert main([*command, str(tmp_path / "whole.npz")]) == 0
     parts = [str(tmp_path / f"{number}.npz") for number in range(1, 6)]
@@ -170,12 +170,12 @@ def test_more_parts_than_frames_make_the_same_file(tmp_path: Path, backend: str)
     assert (tmp_path / "joined.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
 
 
-@pytest.mark.parametrize("verb", ["check-config", "compile-network", "compare-backends", "simulate-network"])
+@pytest.mark.parametrize("verb", ["check-config", "compile-network", "compare-simulators", "simulate-network"])
 def test_verbs_that_need_no_torch_do_not_import_it(verb: str, root: Path) -> None:
     modules = {
         "check-config": "steep.study.config",
         "compile-network": "steep.threshold.compile, steep.network_file",
-        "compare-backends": "steep.analysis.scores, steep.spikes",
+        "compare-simulators": "steep.analysis.scores, steep.spikes",
         "simulate-network": "steep.simulators, steep.simulators.stpu",
     }[verb]
     done = subprocess.run(

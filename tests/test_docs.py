@@ -31,9 +31,9 @@ def test_the_worked_examples(root: Path, tmp_path: Path) -> None:
             output = done.stdout
         else:
             (folder / name).write_text(text)
-    compared = pd.read_csv(folder / "results/mine/tables/backends.csv")
+    compared = pd.read_csv(folder / "results/mine/tables/comparisons.csv")
     spikes = compared[compared["quantity"] == "spikes"]
-    assert set(spikes["backend"]) == {"plain"} and set(compared["backend"]) == {"plain", "torch"}
+    assert set(spikes["simulator"]) == {"plain"} and set(compared["simulator"]) == {"plain", "torch"}
     assert compared["differing"].sum() == 0
     assert spikes["values"].sum() > 100_000
     assert "No experiment of this study is a row of the talk" in output

@@ -80,12 +80,12 @@ def test_it_works_without_a_checkout(tmp_path: Path) -> None:
     accuracy = re.fullmatch(r"accuracy of the spiking network: (\d+)%", said)
     assert accuracy and int(accuracy[1]) > 85 and Path(place).is_relative_to(installed), done.stdout
     words = ["--network", "network.npz", "--frames", "frames.npz", "--output", "spikes.npz", "--keep", "[1]"]
-    done = run("-m", "steep", "simulate-network", "--backend", "torch", *words)
+    done = run("-m", "steep", "simulate-network", "--simulator", "torch", *words)
     assert done.returncode == 0 and (folder / "spikes.npz").is_file(), done.stderr
     assert "sharpen-network" in run("-m", "steep", "--help").stdout
     # Without what the study alone needs, too; a figure says what it lacks.
     (installed / "sitecustomize.py").write_text(f"import sys\nsys.modules |= dict.fromkeys({STUDY_ALONE!r})\n")
-    done = run("-m", "steep", "simulate-network", "--backend", "torch", *words)
+    done = run("-m", "steep", "simulate-network", "--simulator", "torch", *words)
     assert done.returncode == 0, done.stderr
     done = run("-m", "steep", "plot-transfer", "--output", "transfer.svg")
     assert done.returncode == 1 and "install steep[study]" in done.stderr and done.stderr.count("\n") == 1, done.stderr

@@ -13,7 +13,7 @@ from steep.frames import Frames
 from steep.networks import DeepNetwork, as_tensor
 from steep.population import SPREAD, population_key, start_from_output, train_population
 from steep.recipes import PopulationRecipe, Uniform
-from steep.simulators import simulator
+from steep.simulators import load_simulator
 from steep.threshold.compile import compile_network
 from steep.threshold.network import ThresholdNetwork
 from steep.threshold.readouts import decode, key_of
@@ -170,7 +170,7 @@ def test_from_hidden_spikes_to_classes(bars: Frames) -> None:
     assert rows[-1]["sharpness"] == 1 and rows[-1]["validation_accuracy"] > 90
     whole = compile_network(network.tensors(), network.spec, 8)
     readout = ThresholdNetwork(whole.input_shape, whole.layers[:-1])
-    classes = decode(simulator("torch")(readout, validation.values), key)
+    classes = decode(load_simulator("torch")(readout, validation.values), key)
     assert (classes == validation.labels).mean() > 0.9
     again, _ = train_population(train, validation, RECIPE, seed=3)
     assert all(np.array_equal(a, again.tensors()[name]) for name, a in network.tensors().items())

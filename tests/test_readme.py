@@ -114,7 +114,7 @@ def test_the_reference_agrees_with_itself(root: Path, folder: str) -> None:
         for column, stage in (("original", "original"), ("sharpened", "sharpened"), ("threshold", "threshold")):
             means = own[(own["stage"] == stage) & (own["readout"] == "potential")].groupby("seed")["accuracy"].mean()
             assert getattr(row, column) == pytest.approx(means.mean())
-    assert pd.read_csv(reference / "backends.csv")["differing"].sum() == 0
+    assert pd.read_csv(reference / "comparisons.csv")["differing"].sum() == 0
 
 
 def test_what_is_said_of_encodings_is_the_references(root: Path) -> None:

@@ -11,7 +11,7 @@ from steep.frames import Frames
 from steep.population import train_population
 from steep.recipes import PopulationRecipe, SharpeningRecipe, TrainingRecipe
 from steep.sharpening.training import sharpen
-from steep.simulators import simulator
+from steep.simulators import load_simulator
 from steep.stpu.brian2_stpu import simulate as simulate_model
 from steep.stpu.layout import from_threshold_network
 from steep.stpu.studies import stimulus_of
@@ -66,9 +66,9 @@ def test_a_study_in_one_process_changes_no_setting(chosen: None, bars: Frames) -
     sharpened = sharpen(original, SPEC, SharpeningRecipe.of(RECIPE | STEPS), bars, bars, 0)[0].tensors()
     assert current() == settings
     network = compile_network(sharpened, SPEC, 4)
-    for backend in ("torch", "brian2-reference", "stpu"):
-        simulator(backend)(network, bars.values[:5])
-        assert current() == settings, backend
+    for simulator in ("torch", "brian2-reference", "stpu"):
+        load_simulator(simulator)(network, bars.values[:5])
+        assert current() == settings, simulator
     margin_rows(network, sharpened, SPEC, bars.first(5))
     assert current() == settings
     layout = from_threshold_network(network, clock=True)

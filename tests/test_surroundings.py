@@ -106,7 +106,7 @@ def job(tmp_path: Path) -> list[str]:
     Frames(values, np.zeros(20, np.uint8), 3, full_scale=1).save(tmp_path / "frames.npz")
     files = {"network": "network.npz", "frames": "frames.npz", "output": "spikes.npz"}
     named = [part for option, file in files.items() for part in (f"--{option}", str(tmp_path / file))]
-    return [*named, "--backend", "brian2-reference"]
+    return [*named, "--simulator", "brian2-reference"]
 
 
 def test_the_user_s_brian2_preferences_change_no_spike(tmp_path: Path, job: list[str]) -> None:

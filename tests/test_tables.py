@@ -101,10 +101,10 @@ def made(tmp_path: Path, root: Path) -> dict[str, Path | str]:
         "scores",
         [
             labels
-            | {"stage": stage, "backend": backend, "readout": "potential", "frames": 100}
+            | {"stage": stage, "simulator": simulator, "readout": "potential", "frames": 100}
             | {"correct": 90 + seed + NAMES.index(name) % 3, "accuracy": 90.0 + seed + NAMES.index(name) % 3}
             for name, seed, labels in each
-            for stage, backend in STAGES.items()
+            for stage, simulator in STAGES.items()
         ],
     )
     margins = {"near": 1.0, "decided": 50.0, "flipped": 0.5, "units_near": 1, "units_dead": 0, "units_saturated": 0}
@@ -113,7 +113,7 @@ def made(tmp_path: Path, root: Path) -> dict[str, Path | str]:
         "comparison",
         [
             labels
-            | {"against": "torch", "backend": "stpu", "layer": 1, "quantity": "spikes", "readout": "potential"}
+            | {"against": "torch", "simulator": "stpu", "layer": 1, "quantity": "spikes", "readout": "potential"}
             | {"values": 50, "differing": 0}
             for _, _, labels in each
         ],
@@ -180,7 +180,7 @@ def test_names_that_look_like_numbers_go_through_every_table_and_figure(
     tables = [accuracy, talk, verdicts, effects, energy]
     tables += [
         run("tabulate-margins", margins=made["margins"]),
-        run("tabulate-backends", comparisons=made["comparison"]),
+        run("tabulate-comparisons", comparisons=made["comparison"]),
     ]
     tables += [run("join-tables", tables=made["bits"], title="bits")]
     for table in tables:

@@ -48,9 +48,9 @@ def digests(folder: Path) -> dict[str, str]:
 def test_every_number_is_there_and_consistent(study: Path) -> None:
     tables = study / "results" / "test" / "tables"
     accuracy = pd.read_csv(tables / "accuracy.csv")
-    names = ["experiment", "dataset", "encoding", "network", "stage", "backend", "readout", "seed", "frames", "correct"]
-    assert list(accuracy.columns) == [*names, "accuracy"]
-    # Two seeds; three networks of floating-point numbers; three backends with three readouts, four with one.
+    about = ["experiment", "dataset", "encoding", "network", "stage", "simulator", "readout", "seed"]
+    assert list(accuracy.columns) == [*about, "frames", "correct", "accuracy"]
+    # Two seeds; three networks of floating-point numbers; three simulators with three readouts, four with one.
     assert len(accuracy) == 2 * (3 + 3 * 3 + 3 + 4)
     assert (accuracy["accuracy"] - 100 * accuracy["correct"] / accuracy["frames"]).abs().max() < 1e-9
     assert set(accuracy["frames"]) == {359}
@@ -65,8 +65,8 @@ def test_every_number_is_there_and_consistent(study: Path) -> None:
     assert talk["wta"] == talk["threshold"]  # the winner has the largest potential
 
 
-def test_backends_were_compared_in_full(study: Path) -> None:
-    table = pd.read_csv(study / "results" / "test" / "tables" / "backends.csv")
+def test_simulators_were_compared_in_full(study: Path) -> None:
+    table = pd.read_csv(study / "results" / "test" / "tables" / "comparisons.csv")
     cnn, dense = ("brian2", "stpu"), ("brian2-fast", "brian2-reference", "stpu")
     # Layer and units of what was kept and compared; of the dense network only the output layer is.
     units = {
@@ -76,15 +76,15 @@ def test_backends_were_compared_in_full(study: Path) -> None:
         ("small-dense-digits-current", "potential", dense): {2: 10},
     }
     expected = {
-        (experiment, readout, backend, layer): 2 * 359 * count
-        for (experiment, readout, backends), counts in units.items()
-        for backend in backends
+        (experiment, readout, simulator, layer): 2 * 359 * count
+        for (experiment, readout, simulators), counts in units.items()
+        for simulator in simulators
         for layer, count in counts.items()
     }
-    spikes = table[table["quantity"] == "spikes"].set_index(["experiment", "readout", "backend", "layer"])
+    spikes = table[table["quantity"] == "spikes"].set_index(["experiment", "readout", "simulator", "layer"])
     assert spikes["values"].to_dict() == expected
-    # Of every backend every layer's synapses and thresholds, kept or not, are the network's.
-    weights = table[table["quantity"] == "weights and thresholds"].set_index(["experiment", "backend", "readout"])
+    # Of every simulator every layer's synapses and thresholds, kept or not, are the network's.
+    weights = table[table["quantity"] == "weights and thresholds"].set_index(["experiment", "simulator", "readout"])
     assert weights.loc["small-cnn-digits", "torch", "potential"].set_index("layer")["values"].to_dict() == {
         1: 2 * 2 * 18 * 18 * (11 * 11 + 1),
         2: 2 * 2 * 9 * 9 * (4 + 1),
@@ -96,12 +96,12 @@ def test_backends_were_compared_in_full(study: Path) -> None:
         "small-dense-digits-current": {"potential": 2},
     }
     assert {
-        (experiment, backend, readout): len(rows)
-        for (experiment, backend, readout), rows in weights.groupby(level=[0, 1, 2])
+        (experiment, simulator, readout): len(rows)
+        for (experiment, simulator, readout), rows in weights.groupby(level=[0, 1, 2])
     } == {
-        (experiment, backend, readout): count
-        for experiment, backends in (("small-cnn-digits", cnn), ("small-dense-digits-current", dense))
-        for backend in ("torch", *backends)
+        (experiment, simulator, readout): count
+        for experiment, simulators in (("small-cnn-digits", cnn), ("small-dense-digits-current", dense))
+        for simulator in ("torch", *simulators)
         for readout, count in layers[experiment].items()
     }
     assert table["differing"].sum() == 0
@@ -173,7 +173,7 @@ def test_targets_on_the_way(study: Path) -> None:
         "compile_network",
     }
     assert rules["trained"] == way
-    assert rules["compared"] == way | READOUTS | {"simulate_network", "simulate_readout", "compare_backends"}
+    assert rules["compared"] == way | READOUTS | {"simulate_network", "simulate_readout", "compare_simulators"}
 
 
 def test_a_second_run_does_nothing(study: Path) -> None:
@@ -194,7 +194,7 @@ STPU = {
     "export_nir",
     "export_model",
 }
-# What looks at the spikes of the first backend, or at the training.
+# What looks at the spikes of the first simulator, or at the training.
 LOOKS = {
     "summarize_spikes",
     "tabulate_activity",
@@ -224,7 +224,7 @@ AFTER_SHARPENING = (
         "compile_network",
         "simulate_network",
         "simulate_readout",
-        "compare_backends",
+        "compare_simulators",
         "score_network",
         "summarize_spikes",
         "study_stpu",

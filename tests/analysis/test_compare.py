@@ -15,9 +15,9 @@ def table(**accuracies: list[float]) -> pd.DataFrame:
     rows = []
     for experiment, values in accuracies.items():
         for seed, value in enumerate(values):
-            for backend in ("torch", "brian2"):
-                rows.append([experiment, "threshold", "potential", backend, seed, value])
-    return pd.DataFrame(rows, columns=["experiment", "stage", "readout", "backend", "seed", "accuracy"])
+            for simulator in ("torch", "brian2"):
+                rows.append([experiment, "threshold", "potential", simulator, seed, value])
+    return pd.DataFrame(rows, columns=["experiment", "stage", "readout", "simulator", "seed", "accuracy"])
 
 
 KEPT = table(a=[97.0, 98.0, 99.0], b=[97.0, 98.0, 99.0], c=[97.0, 98.0, 99.0], d=[97.0], gone=[90.0, 91.0])

@@ -32,13 +32,13 @@ def study(spiking: dict[str, np.ndarray]) -> tuple[dict, pd.DataFrame]:
         | {"elsewhere": {"dataset": "other", "network": "n", "encoding": "e"}},
     }
     rows = [
-        {"experiment": name, "stage": stage, "backend": backend, "readout": readout, "seed": seed, "frames": 1000}
+        {"experiment": name, "stage": stage, "simulator": simulator, "readout": readout, "seed": seed, "frames": 1000}
         | {"accuracy": 99.5 if stage != "threshold" else value if readout == "potential" else 10.0}
         for name, values in (spiking | {"elsewhere": BY_SEED}).items()
         for seed, value in enumerate(values)
-        for stage, backend, readout in (
+        for stage, simulator, readout in (
             *((stage, "torch", "potential") for stage in ("original", "continued", "sharpened")),
-            *(("threshold", backend, readout) for backend in ("torch", "stpu") for readout in ("potential", "spikes")),
+            *(("threshold", name, readout) for name in ("torch", "stpu") for readout in ("potential", "spikes")),
         )
     ]
     return config, pd.DataFrame(rows).sample(frac=1, random_state=0)  # whatever the order of the rows

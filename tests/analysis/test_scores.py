@@ -11,7 +11,7 @@ from steep.cli import main
 from steep.errors import SteepError
 from steep.files import read_npz, write_npz
 from steep.frames import Frames
-from steep.simulators import simulator
+from steep.simulators import load_simulator
 from steep.spikes import Spikes
 from steep.threshold.network import DenseLayer, ThresholdNetwork
 
@@ -27,7 +27,7 @@ def spikes(flip: tuple[int, int, int] | None = None, potential: float = 0.0) -> 
     return Spikes(tuple(layers), values)
 
 
-def test_equal_backends_differ_nowhere_and_everything_is_counted() -> None:
+def test_equal_simulators_differ_nowhere_and_everything_is_counted() -> None:
     pair = {"torch": spikes(), "brian2": spikes()}
     table = compare(pair)
     assert table["differing"].sum() == 0
@@ -105,7 +105,7 @@ def test_parts_of_different_networks_are_not_joined() -> None:
         Spikes.joined([])
 
 
-def test_the_network_of_every_backend_is_held_against_the_file(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_the_network_of_every_simulator_is_held_against_the_file(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     """The verb, from files: a hidden weight that is off by one and changes no spike stops it, and so does a simulator
     that says nothing of what it worked on."""
     rng = np.random.default_rng(1)
@@ -119,18 +119,18 @@ def test_the_network_of_every_backend_is_held_against_the_file(tmp_path: Path, c
     blank = np.zeros((4, 1, 2, 3), np.uint8)
     network.save(tmp_path / "net.npz")
     Frames(blank, np.zeros(4, np.uint8), 3, 1).save(tmp_path / "frames.npz")
-    for backend, given in (("torch", network), ("stpu", network), ("wrong", wrong)):
-        simulator("stpu" if backend == "wrong" else backend)(given, blank).save(tmp_path / f"{backend}.npz")
+    for simulator, given in (("torch", network), ("stpu", network), ("wrong", wrong)):
+        load_simulator("stpu" if simulator == "wrong" else simulator)(given, blank).save(tmp_path / f"{simulator}.npz")
     silent = Spikes.load(tmp_path / "stpu.npz")
     Spikes(silent.layers, silent.potential).save(tmp_path / "silent.npz")
 
-    def compared(*backends: str) -> int:
-        files = [f"{name}={tmp_path / name}.npz" for name in backends]
+    def compared(*simulators: str) -> int:
+        files = [f"{name}={tmp_path / name}.npz" for name in simulators]
         options = {"network": "net.npz", "frames": "frames.npz", "scores": "s.csv", "comparison": "c.csv"}
         named = [word for name, file in options.items() for word in (f"--{name}", str(tmp_path / file))]
         return main(
             [
-                "compare-backends",
+                "compare-simulators",
                 "--labels",
                 '{"experiment": "a", "seed": 0}',
                 "--readout",
@@ -145,7 +145,7 @@ def test_the_network_of_every_backend_is_held_against_the_file(tmp_path: Path, c
     table = pd.read_csv(tmp_path / "c.csv")
     assert list(table.columns) == [
         "against",
-        "backend",
+        "simulator",
         "layer",
         "quantity",
         "values",
@@ -167,7 +167,7 @@ def test_the_network_of_every_backend_is_held_against_the_file(tmp_path: Path, c
     (tmp_path / "c.csv").unlink()
     assert compared("torch", "wrong") == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("[compare-backends] error: wrong: layer 1 of what it worked on is not layer 1 of ")
+    assert line.startswith("[compare-simulators] error: wrong: layer 1 of what it worked on is not layer 1 of ")
     assert compared("torch", "silent") == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "silent: spikes with the fingerprints of 0 layers, the network has 2" in line

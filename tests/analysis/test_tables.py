@@ -47,7 +47,7 @@ def scores() -> pd.DataFrame:
                 ("continued", "torch", original + 1),
                 ("original", "torch", original),
             ]
-            for stage, backend, correct in kinds:
+            for stage, simulator, correct in kinds:
                 rows.append(
                     {
                         "experiment": experiment,
@@ -55,7 +55,7 @@ def scores() -> pd.DataFrame:
                         "encoding": "y",
                         "network": "z",
                         "stage": stage,
-                        "backend": backend,
+                        "simulator": simulator,
                         "readout": "potential",
                         "seed": seed,
                         "frames": 1000,
@@ -87,7 +87,7 @@ def test_talk_table() -> None:
     assert row["spiking_cost_continued"] == pytest.approx(-1.4) and row["spiking_cost_continued_ci95"] == pytest.approx(
         row["spiking_cost_ci95"]
     )
-    assert (row["seeds"], row["frames"], row["backends"]) == (3, 1000, "stpu torch")
+    assert (row["seeds"], row["frames"], row["simulators"]) == (3, 1000, "stpu torch")
     assert math.isnan(table.iloc[1]["talk_original"])
 
 

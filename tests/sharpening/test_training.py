@@ -22,7 +22,7 @@ from steep.recipes import (
 )
 from steep.sharpening.activation import SHAPES
 from steep.sharpening.training import EDGES, distillation, sharpen
-from steep.simulators import simulator
+from steep.simulators import load_simulator
 from steep.threshold.compile import compile_network
 from steep.training import augment, continue_original, train_original
 
@@ -71,7 +71,7 @@ def test_from_frames_to_integers(split: tuple[Frames, Frames]) -> None:
     occupied = (histogram > 0).sum(-1)
     assert (occupied[2:] == 2).all() and (occupied[:2] > 2).all()
     # The integer network classifies as well.
-    spikes = simulator("torch")(compile_network(network.tensors(), SPEC, 8), validation.values)
+    spikes = load_simulator("torch")(compile_network(network.tensors(), SPEC, 8), validation.values)
     assert (spikes.classes() == validation.labels).mean() > 0.9
 
 
@@ -104,7 +104,7 @@ def test_every_activation_and_shape_sharpens(split: tuple[Frames, Frames], activ
         original.tensors(), spec, replace(SHARPENING, shape=shape, epochs=6), train, validation, seed=3
     )
     assert history[-1]["validation_accuracy"] > 85 and str(recorded["shape"]) == shape
-    spikes = simulator("torch")(compile_network(network.tensors(), spec, 8), validation.values)
+    spikes = load_simulator("torch")(compile_network(network.tensors(), spec, 8), validation.values)
     assert (spikes.classes() == validation.labels).mean() > 0.85
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from steep.errors import SteepError
-from steep.simulators import brian2, simulator
+from steep.simulators import brian2, load_simulator
 from steep.simulators.brian2_fast import cache, program, tools
 from steep.spikes import Spikes
 from steep.threshold.network import DenseLayer, ThresholdNetwork
@@ -101,7 +101,7 @@ def test_a_program_is_compiled_whatever_the_paths(tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    spikes, wanted = Spikes.load(odd / "spikes.npz"), simulator("torch")(NETWORK, FRAMES)
+    spikes, wanted = Spikes.load(odd / "spikes.npz"), load_simulator("torch")(NETWORK, FRAMES)
     assert np.array_equal(spikes.potential, wanted.potential)
     assert np.array_equal(spikes.layers[0], wanted.layers[0])
     names = sorted(re.sub("^[0-9a-f]{20}", "", path.name) for path in (odd / "cache" / "brian2").iterdir())
@@ -197,7 +197,7 @@ def test_without_a_home_the_temporary_folder_is_taken(
         cache.built("one")
     monkeypatch.setenv("HOME", "~")
     monkeypatch.setattr(brian2, "is_built", lambda _: cache.built("one") is not None)
-    wanted = simulator("torch")(NETWORK, FRAMES)
+    wanted = load_simulator("torch")(NETWORK, FRAMES)
     assert np.array_equal(brian2.simulate(NETWORK, FRAMES).potential, wanted.potential)
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from random_networks import evaluate_plainly, frames_for, threshold_networks
 
 from steep.errors import SteepError
-from steep.simulators import brian2, brian2_fast, simulator
+from steep.simulators import brian2, brian2_fast, load_simulator
 from steep.simulators.brian2_fast import program
 from steep.spikes import Spikes
 from steep.threshold.network import ThresholdNetwork
@@ -34,7 +34,7 @@ def test_all_simulators_agree_on_every_width_of_weights_with_one_program(name: s
         spikes = brian2_fast.simulate(network, frames)
         built.setdefault(network.float_dtype, set()).add(program.program_for(network))
         for other in ("torch", "brian2-reference", "stpu"):
-            same(spikes, simulator(other)(network, frames))
+            same(spikes, load_simulator(other)(network, frames))
         for number in range(0, 40, 7):
             fired, potential = evaluate_plainly(network, frames[number])
             assert all(np.array_equal(spikes.layers[k][number], layer) for k, layer in enumerate(fired))
@@ -60,7 +60,7 @@ def test_sums_that_16_bits_cannot_hold() -> None:
     network = ThresholdNetwork(network.input_shape, tuple(layers))
     frames = frames_for(network, 0, 6)
     spikes = brian2_fast.simulate(network, frames)
-    same(spikes, simulator("torch")(network, frames))
+    same(spikes, load_simulator("torch")(network, frames))
     assert spikes.layers[1][1].reshape(2, -1).all(1).tolist() == [True, False]
 
 
@@ -76,7 +76,7 @@ def test_delivery_on_random_architectures(number: int, tmp_path: Path) -> None:
         frames = frames_for(given, seed, 25)
         spikes = brian2_fast._run(executable, given, frames, None)
         for other in ("torch", "stpu", "brian2-reference")[: 2 + (seed == 0)]:
-            same(spikes, simulator(other)(given, frames))
+            same(spikes, load_simulator(other)(given, frames))
 
 
 def draw_network(number: int) -> ThresholdNetwork:
@@ -108,7 +108,7 @@ def small() -> ThresholdNetwork:
 
 def test_kept_layers_and_blocks_of_frames(small: ThresholdNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = frames_for(small, 3, 20)
-    whole = simulator("torch")(small, frames)
+    whole = load_simulator("torch")(small, frames)
     monkeypatch.setattr(brian2_fast, "BLOCK", 6)
     spikes = brian2_fast.simulate(small, frames, keep=[2])
     assert spikes.packed().kept == [2]
@@ -171,7 +171,7 @@ def test_processes_that_start_at_once_build_one_program(small: ThresholdNetwork,
     assert [process.returncode for process in started] == [0, 0], said
     assert sum("compiled in" in text for text in said) == 1
     same(Spikes.load(tmp_path / "0.npz"), Spikes.load(tmp_path / "1.npz"))
-    same(Spikes.load(tmp_path / "0.npz"), simulator("torch")(small, np.load(tmp_path / "frames.npy")))
+    same(Spikes.load(tmp_path / "0.npz"), load_simulator("torch")(small, np.load(tmp_path / "frames.npy")))
     names = [path.name for path in (tmp_path / "cache" / "brian2").iterdir()]
     assert sorted(re.sub("^[0-9a-f]{20}", "", name) for name in names) == ["", ".lock"]
 
@@ -183,9 +183,9 @@ def test_without_a_compiler_the_reference_does_it(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
     frames = frames_for(small, 3, 20)
-    same(brian2.simulate(small, frames), simulator("torch")(small, frames))
+    same(brian2.simulate(small, frames), load_simulator("torch")(small, frames))
     assert "no g++: install it" in caplog.text
-    with pytest.raises(SteepError, match=r"fast delivery needs g\+\+; install it, or use backend brian2-reference"):
+    with pytest.raises(SteepError, match=r"fast delivery needs g\+\+; install it, or use brian2-reference"):
         brian2_fast.simulate(small, frames)
 
 
@@ -206,7 +206,7 @@ def test_a_compiler_that_fails_leaves_its_words(
     assert {path.suffix for path in told.parent.iterdir()} == {".log", ".lock"}
     # Where any way will do, the other one is taken, and one line says why.
     monkeypatch.setattr(brian2, "COMPILATION", 0.0)
-    same(brian2.simulate(small, frames), simulator("torch")(small, frames))
+    same(brian2.simulate(small, frames), load_simulator("torch")(small, frames))
     (warned,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert "did not compile" in warned and "Brian2's own synapses do it now" in warned
 

@@ -1,5 +1,5 @@
-"""The comparison sees every error inside a backend: +1 in one weight or threshold, and connections that are not the
-network's. Errors are put where a backend builds what it computes with."""
+"""The comparison sees every error inside a simulator: +1 in one weight or threshold, and connections that are not the
+network's. Errors are put where a simulator builds what it computes with."""
 
 import re
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from random_networks import frames_for, threshold_networks
 
 from steep.analysis.scores import compare, compare_networks, require_network
 from steep.errors import SteepError
-from steep.simulators import brian2_fast, brian2_lif, simulator, stpu, torch_threshold
+from steep.simulators import brian2_fast, brian2_lif, load_simulator, stpu, torch_threshold
 from steep.simulators.brian2_fast import program
 from steep.spikes import Spikes
 from steep.stpu.layout import Layout
@@ -41,17 +41,17 @@ def networks(count: int) -> list[ThresholdNetwork]:
     return drawn
 
 
-def first_difference(backend: str, network: ThresholdNetwork, spikes: Spikes) -> int:
+def first_difference(simulator: str, network: ThresholdNetwork, spikes: Spikes) -> int:
     """Return the layer that the comparison names, 0 where it finds nothing."""
     try:
-        require_network(compare_networks({backend: spikes}, network), "threshold.npz")
+        require_network(compare_networks({simulator: spikes}, network), "threshold.npz")
     except SteepError as error:
-        return int(re.fullmatch(rf"{backend}: layer (\d+) of what it worked on is not layer \1 of .*", str(error))[1])
+        return int(re.fullmatch(rf"{simulator}: layer (\d+) of what it worked on is not layer \1 of .*", str(error))[1])
     return 0
 
 
 def seen_by_spikes(network: ThresholdNetwork, frames: np.ndarray, wrong: Spikes) -> bool:
-    right = simulator("torch")(network, frames)
+    right = load_simulator("torch")(network, frames)
     return bool(compare({"torch": right, "wrong": wrong})["differing"].any())
 
 
@@ -162,7 +162,7 @@ def fast_networks(count: int) -> list[ThresholdNetwork]:
     return [with_weights(list(ARCHITECTURES.values())[number % 2], number, 127) for number in range(count)]
 
 
-BACKENDS = {
+SIMULATORS = {
     "torch": (wrong_torch, networks, 120),
     "stpu": (wrong_stpu, networks, 120),
     "brian2-reference": (wrong_brian2, networks, 20),
@@ -171,23 +171,23 @@ BACKENDS = {
 
 
 @pytest.mark.parametrize(
-    "backend", [name if name != "brian2-fast" else pytest.param(name, marks=needs_compiler) for name in BACKENDS]
+    "simulator", [name if name != "brian2-fast" else pytest.param(name, marks=needs_compiler) for name in SIMULATORS]
 )
-def test_one_more_in_a_weight_or_threshold_is_found_and_its_layer_named(backend: str) -> None:
+def test_one_more_in_a_weight_or_threshold_is_found_and_its_layer_named(simulator: str) -> None:
     """320 tries in all; spikes alone would miss most of them."""
-    change, drawn, tries = BACKENDS[backend]
+    change, drawn, tries = SIMULATORS[simulator]
     by_spikes = 0
     for number, network in enumerate(drawn(tries)):
         frames = frames_for(network, number)
         with pytest.MonkeyPatch.context() as patch:
             hit = change(network, np.random.default_rng(number), patch)
-            wrong = simulator(backend)(network, frames)
+            wrong = load_simulator(simulator)(network, frames)
         expected = hit[0] if isinstance(hit, list) else hit
-        assert first_difference(backend, network, wrong) == expected, (number, network)
+        assert first_difference(simulator, network, wrong) == expected, (number, network)
         by_spikes += seen_by_spikes(network, frames, wrong)
-    print(f"{backend}: {tries} of {tries} found, {by_spikes} by spikes and potentials alone")
+    print(f"{simulator}: {tries} of {tries} found, {by_spikes} by spikes and potentials alone")
     assert by_spikes < tries
-    assert first_difference(backend, network, simulator(backend)(network, frames)) == 0
+    assert first_difference(simulator, network, load_simulator(simulator)(network, frames)) == 0
 
 
 # Every kind of layer; strides and paddings that are not alike; units with thresholds below 0.
@@ -206,8 +206,8 @@ STRUCTURED = with_weights(
 )
 
 
-def difference_in(backend: str, network: ThresholdNetwork = STRUCTURED) -> int:
-    return first_difference(backend, network, simulator(backend)(network, frames_for(network, 0)))
+def difference_in(simulator: str, network: ThresholdNetwork = STRUCTURED) -> int:
+    return first_difference(simulator, network, load_simulator(simulator)(network, frames_for(network, 0)))
 
 
 def exchanged(synapses: Connections, ends: np.ndarray) -> np.ndarray:
@@ -228,18 +228,18 @@ SYNAPSES: dict[str, Callable[[Connections], Connections]] = {
 
 
 @pytest.mark.parametrize("error", SYNAPSES)
-@pytest.mark.parametrize("backend", ["stpu", "brian2-reference"])
-def test_wrong_synapses_are_found(backend: str, error: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error of `connections`, from which these backends are built: the network's own fingerprint does without."""
+@pytest.mark.parametrize("simulator", ["stpu", "brian2-reference"])
+def test_wrong_synapses_are_found(simulator: str, error: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of `connections`, from which these simulators are built: the network's own fingerprint does without."""
     real = ThresholdNetwork.connections
-    for number in range(1, 5)[:: 1 if backend == "stpu" else 3]:
+    for number in range(1, 5)[:: 1 if simulator == "stpu" else 3]:
 
         def wrong(network: ThresholdNetwork, number: int = number) -> object:
             for layer, (synapses, thresholds) in enumerate(real(network), 1):
                 yield SYNAPSES[error](synapses) if layer == number else synapses, thresholds
 
         monkeypatch.setattr(ThresholdNetwork, "connections", wrong)
-        assert difference_in(backend) == number
+        assert difference_in(simulator) == number
 
 
 @pytest.mark.parametrize("name", ["delay", "leak", "reset", "variant"])
@@ -353,7 +353,7 @@ def test_a_wrong_shape_of_connections_is_found_in_the_fast_delivery(
         return real(layer, before, after)
 
     frames = frames_for(STRUCTURED, 0)
-    right = simulator("torch")(STRUCTURED, frames)
+    right = load_simulator("torch")(STRUCTURED, frames)
     monkeypatch.setattr(program, "_layer_type", wrong)
     spikes = brian2_fast._run(delivery_alone(STRUCTURED, tmp_path, []), STRUCTURED, frames, None)
     same = [a == b for a, b in zip(spikes.fingerprint, right.fingerprint, strict=True)]

@@ -111,7 +111,7 @@ def test_other_spikes_and_failures_are_told(tmp_path: Path, monkeypatch: pytest.
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
 
 
-def test_a_backend_that_worked_on_another_network_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_simulator_that_worked_on_another_network_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its spikes are right; only the hidden weights that it says it worked on are not."""
     found = torch_threshold.simulate(NETWORK, FRAMES[:20])
     monkeypatch.setattr(

@@ -10,7 +10,7 @@ import pytest
 
 from steep.cli import main
 from steep.frames import Frames
-from steep.simulators import simulator
+from steep.simulators import load_simulator
 from steep.stpu.export import export
 from steep.stpu.textmodel import read_model, write_model
 from steep.threshold.network import DenseLayer, OrPoolLayer, ThresholdNetwork
@@ -18,13 +18,13 @@ from steep.threshold.network import DenseLayer, OrPoolLayer, ThresholdNetwork
 MODEL = "0\n r1010\n 1,0.75,1\n 1,1,2\n1,0,1,0,0.5,1\n o\n"
 
 
-@pytest.mark.parametrize("backend", ["reference", "brian2-buffer", "brian2-delays", "brian2-rows"])
-def test_every_backend_writes_the_same_raster(tmp_path: Path, backend: str) -> None:
+@pytest.mark.parametrize("simulator", ["reference", "brian2-buffer", "brian2-delays", "brian2-rows"])
+def test_every_simulator_writes_the_same_raster(tmp_path: Path, simulator: str) -> None:
     """By hand: arrivals 0.75 at 1, 1 at 2, 0.75 at 3, 1 at 4; half is kept, so V is 0.75, 1.375 (spike), 0.75, 1.375
     (spike)."""
     (tmp_path / "model").write_text(MODEL)
     arguments = ["--model", str(tmp_path / "model"), "--raster", str(tmp_path / "raster"), "--steps", "6"]
-    assert main(["simulate-model", *arguments, "--backend", backend, "--membranes", str(tmp_path / "v.csv")]) == 0
+    assert main(["simulate-model", *arguments, "--simulator", simulator, "--membranes", str(tmp_path / "v.csv")]) == 0
     assert (tmp_path / "raster").read_text() == "1 001010\n"
     assert (tmp_path / "v.csv").read_text() == "step,1\n0,0.0\n1,0.375\n2,0.0\n3,0.375\n4,0.0\n5,0.0\n"
 
@@ -71,7 +71,7 @@ def test_a_trained_network_as_a_text_model_fires_as_it_does_here(tmp_path: Path)
     assert main(["simulate-model", *arguments]) == 0
     rows = [line.split()[1] for line in (tmp_path / "raster").read_text().splitlines()]
     found = np.array([[digit == "1" for digit in row] for row in rows])
-    assert np.array_equal(found[:4, 3::2].T, simulator("stpu")(network, frames.values).layers[-1])
+    assert np.array_equal(found[:4, 3::2].T, load_simulator("stpu")(network, frames.values).layers[-1])
     assert not found[:4, :3].any() and not found[:4, 4::2].any()
     # Last come the clock and the marker, which spikes at every answer.
     assert np.flatnonzero(found[4]).tolist() == list(range(3, 20, 2))
@@ -81,12 +81,12 @@ def test_a_trained_network_as_a_text_model_fires_as_it_does_here(tmp_path: Path)
 ROUNDED = "0\n t0\n 1,0.5,1\n 1,1.1,2\n1,0,1.3,0,0.6,1\n"
 
 
-@pytest.mark.parametrize("backend", ["reference", "brian2-buffer", "brian2-delays", "brian2-rows"])
-def test_the_smallest_model_that_tells_how_the_leak_is_rounded(tmp_path: Path, backend: str) -> None:
+@pytest.mark.parametrize("simulator", ["reference", "brian2-buffer", "brian2-delays", "brian2-rows"])
+def test_the_smallest_model_that_tells_how_the_leak_is_rounded(tmp_path: Path, simulator: str) -> None:
     """0.5 leaks to float32(0.4) * 0.5, and with 1.1 it is over 1.3 by one unit in the last place."""
     (tmp_path / "model").write_text(ROUNDED)
     arguments = ["--model", str(tmp_path / "model"), "--raster", str(tmp_path / "raster"), "--steps", "4"]
-    assert main(["simulate-model", *arguments, "--backend", backend]) == 0
+    assert main(["simulate-model", *arguments, "--simulator", simulator]) == 0
     assert (tmp_path / "raster").read_text() == "0 1000\n1 0010\n"
 
 
@@ -94,10 +94,10 @@ def test_below_p_1_the_seed_is_said_and_decides_for_all_alike(tmp_path: Path, ca
     (tmp_path / "model").write_text("0,5,1,5,0,0.5\n")
     caplog.set_level("INFO")
     rasters = {}
-    for seed, backend in (("1", "reference"), ("1", "brian2-delays"), ("2", "reference")):
+    for seed, simulator in (("1", "reference"), ("1", "brian2-delays"), ("2", "reference")):
         arguments = ["--model", str(tmp_path / "model"), "--raster", str(tmp_path / "raster"), "--steps", "40"]
-        assert main(["simulate-model", *arguments, "--backend", backend, "--seed", seed]) == 0
-        rasters[seed, backend] = (tmp_path / "raster").read_text()
+        assert main(["simulate-model", *arguments, "--simulator", simulator, "--seed", seed]) == 0
+        rasters[seed, simulator] = (tmp_path / "raster").read_text()
         assert f"NumPy's random numbers from seed {seed} decide, not the element's own stream" in caplog.text
     assert rasters["1", "reference"] == rasters["1", "brian2-delays"] != rasters["2", "reference"]
 
@@ -136,7 +136,7 @@ def test_a_large_leak_is_an_amount_in_the_subtractive_variant(tmp_path: Path) ->
 @pytest.mark.parametrize("compiler", ["/nonexistent/g++"])
 def test_a_target_that_does_not_compile_is_one_line(tmp_path: Path, root: Path, compiler: str) -> None:
     (tmp_path / "model").write_text(MODEL)
-    arguments = ["--model", "model", "--raster", "raster", "--steps", "6", "--backend", "brian2-delays"]
+    arguments = ["--model", "model", "--raster", "raster", "--steps", "6", "--simulator", "brian2-delays"]
     environment = os.environ | {"CC": compiler, "CXX": compiler, "HOME": str(tmp_path), "PYTHONPATH": str(root / "src")}
     command = [sys.executable, "-m", "steep", "simulate-model", *arguments, "--target", "cython"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)

@@ -20,12 +20,12 @@ MODEL = "0\n r101\n 1,0.75,1\n 1,1,2\n o\n  cin put\n1,0,1,0,0.5,1\n o\n o\n  pV
 FILE = "$t\tin_put\t1.V\n0\t1\t0\n1\t\t0.375\n$t\t\t\t1\n2\t1\t0\t1\n3\t\t0.375\t\n4\t\t0\t1\n5\t\t0\t\n"
 
 
-@pytest.mark.parametrize("backend", ["reference", "brian2-buffer", "brian2-delays", "brian2-rows"])
-def test_the_file_is_the_element_s(tmp_path: Path, backend: str) -> None:
+@pytest.mark.parametrize("simulator", ["reference", "brian2-buffer", "brian2-delays", "brian2-rows"])
+def test_the_file_is_the_element_s(tmp_path: Path, simulator: str) -> None:
     """The expected text is what the unmodified element wrote of this model."""
     (tmp_path / "model").write_text(MODEL)
     arguments = ["--model", str(tmp_path / "model"), "--raster", str(tmp_path / "raster"), "--steps", "6"]
-    arguments += ["--backend", backend, "--element-output", str(tmp_path / "out"), "--element-file"]
+    arguments += ["--simulator", simulator, "--element-output", str(tmp_path / "out"), "--element-file"]
     assert main(["simulate-model", *arguments, "out"]) == 0
     assert (tmp_path / "out").read_text() == FILE
     read = {"in_put": {0: 1, 2: 1}, "1.V": {0: 0, 1: 0.375, 2: 0, 3: 0.375, 4: 0, 5: 0}, "1": {2: 1, 4: 1}}

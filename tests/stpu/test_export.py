@@ -16,7 +16,7 @@ from random_networks import frames_for, threshold_networks
 from steep.cli import main
 from steep.errors import SteepError
 from steep.frames import Frames
-from steep.simulators import simulator
+from steep.simulators import load_simulator
 from steep.stpu import reference
 from steep.stpu.elementfile import recorded_text, traces_of
 from steep.stpu.export import AnswerTable, export, read_classes
@@ -45,7 +45,7 @@ def test_exported_models_classify_as_the_network(
     folder = tmp_path_factory.mktemp("export")
     values = frames_for(network, seed)
     frames = Frames(values, np.zeros(len(values), np.uint8), 4, full_scale=1)
-    whole = simulator("torch")(network, values)
+    whole = load_simulator("torch")(network, values)
     key = np.random.default_rng(seed).random((3, network.sizes[-1])) < 0.5
     key[0, 0] = True
     readout = data.draw(st.sampled_from(["potential", "wta", "spikes"]))
@@ -79,7 +79,7 @@ def network() -> ThresholdNetwork:
 def frames(network: ThresholdNetwork) -> Frames:
     """Return frames of which the network gets 8 of 9 right."""
     values = (np.random.default_rng(8).random((9, 1, 6, 6)) < 0.3).astype(np.uint8)
-    labels = simulator("torch")(network, values).classes()
+    labels = load_simulator("torch")(network, values).classes()
     labels[4] = (labels[4] + 1) % 4
     return Frames(values, labels.astype(np.uint8), 4, full_scale=1)
 
@@ -100,7 +100,7 @@ def test_potentials_are_shown_exactly(tmp_path: Path, network: ThresholdNetwork,
     from steep.stpu.elementfile import read_recorded
 
     columns = read_recorded(tmp_path / "out")
-    potential = simulator("torch")(network, frames.values).potential
+    potential = load_simulator("torch")(network, frames.values).potential
     for unit in range(4):
         shown = columns[f"{36 + 9 + 12 + unit}.V"]
         assert [shown[step] for step in range(3, 20, 2)] == potential[:, unit].tolist()
@@ -108,16 +108,16 @@ def test_potentials_are_shown_exactly(tmp_path: Path, network: ThresholdNetwork,
 
 
 @pytest.mark.parametrize("readout", ["wta", "potential"])
-@pytest.mark.parametrize("backend", ["reference", "brian2-rows"])
+@pytest.mark.parametrize("simulator", ["reference", "brian2-rows"])
 def test_from_network_to_accuracy(
-    tmp_path: Path, exported: list[str], caplog: pytest.LogCaptureFixture, readout: str, backend: str
+    tmp_path: Path, exported: list[str], caplog: pytest.LogCaptureFixture, readout: str, simulator: str
 ) -> None:
     model, out, classes = (str(tmp_path / name) for name in ("model", "out", "classes.csv"))
     caplog.set_level("INFO")
     assert main(["export-model", *exported, "--output", model, "--readout", readout]) == 0
     steps = str(int(caplog.text.split("simulate ")[1].split()[0]))
     assert steps == {"wta": "13", "potential": "20"}[readout]
-    run = ["--raster", str(tmp_path / "raster"), "--steps", steps, "--backend", backend, "--element-output", out]
+    run = ["--raster", str(tmp_path / "raster"), "--steps", steps, "--simulator", simulator, "--element-output", out]
     assert main(["simulate-model", "--model", model, *run]) == 0
     given_ = ["--recorded", out, "--table", f"{model}.csv", "--output", classes]
     assert main(["classify-spikes", *given_, *exported[2:]]) == 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from steep.frames import Frames
-from steep.simulators import simulator
+from steep.simulators import load_simulator
 from steep.stpu.layout import from_threshold_network
 from steep.stpu.reference import Faults
 from steep.stpu.studies import classify, fault_study, leak_study
@@ -30,7 +30,7 @@ def network() -> ThresholdNetwork:
 def frames(network: ThresholdNetwork) -> Frames:
     """Return frames labelled with what the undisturbed network says, so that 100% is the undisturbed accuracy."""
     values = (np.random.default_rng(2).random((60, 1, 4, 4)) < 0.5).astype(np.uint8)
-    return Frames(values, simulator("torch")(network, values).classes().astype(np.uint8), 3, full_scale=1)
+    return Frames(values, load_simulator("torch")(network, values).classes().astype(np.uint8), 3, full_scale=1)
 
 
 def test_undisturbed_settings_change_nothing(network: ThresholdNetwork, frames: Frames) -> None:

@@ -13,7 +13,7 @@ from steep.errors import SteepError
 from steep.networks import ACTIVATIONS
 from steep.recipes import SCHEDULES
 from steep.sharpening.activation import SHAPES
-from steep.simulators import BACKENDS
+from steep.simulators import SIMULATORS
 from steep.study.config import SCHEMA, check_config, check_part, part_of_schema, read_arguments, read_config
 from steep.threshold.readouts import READOUTS
 from steep.training import OPTIMIZERS
@@ -42,8 +42,8 @@ CASES = [
         "smal-cnn",
         "experiments.small-cnn-digits.network: 'smal-cnn' is not in networks; did you mean 'small-cnn'?",
     ),
-    ("experiments.small-cnn-digits.backends", ["brian"], "backends.0: 'brian' is not known; did you mean 'brian2'?"),
-    ("experiments.small-cnn-digits.backends", [], "backends: 0 entries; write at least 1"),
+    ("experiments.small-cnn-digits.simulators", ["brian"], "'brian' is not known; did you mean 'brian2'?"),
+    ("experiments.small-cnn-digits.simulators", [], "simulators: 0 entries; write at least 1"),
     ("stpu.studies.responses.difference", [3, 3], "difference: the rise, 3, is not below the decay, 3; write it first"),
     (
         "networks.small-cnn.layers",
@@ -153,7 +153,7 @@ def test_schema_and_code_know_the_same_words() -> None:
     assert sections["experiments"]["readouts"]["items"]["enum"] == list(READOUTS)
     assert sections["encodings"]["kind"]["enum"] == list(ENCODINGS)
     assert sections["recipes"]["original"]["properties"]["activation"]["enum"] == list(ACTIVATIONS)
-    assert sections["experiments"]["backends"]["items"]["enum"] == list(BACKENDS)
+    assert sections["experiments"]["simulators"]["items"]["enum"] == list(SIMULATORS)
     assert schema["$defs"]["optimizer"]["enum"] == list(OPTIMIZERS)
 
 

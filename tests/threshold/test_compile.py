@@ -11,7 +11,7 @@ from steep.architecture import BATCH_NORM_EPS
 from steep.errors import SteepError
 from steep.networks import ACTIVATIONS, DeepNetwork, scaled
 from steep.sharpening.activation import begin_sharpening, set_sharpness, sharpened_network
-from steep.simulators import simulator
+from steep.simulators import load_simulator
 from steep.threshold.compile import compile_network, fold, quantize, tensor_shapes
 
 LAYERS = [
@@ -61,7 +61,7 @@ def test_many_bits_give_the_network_itself(normalize: bool) -> None:
     threshold."""
     network = sharpened(normalize)
     frames = (np.random.default_rng(0).random((60, 2, 8, 7)) < 0.5).astype(np.uint8)
-    spikes = simulator("torch")(compile_network(network.tensors(), network.spec, 16), frames)
+    spikes = load_simulator("torch")(compile_network(network.tensors(), network.spec, 16), frames)
     with torch.no_grad():
         x = torch.from_numpy(frames).double()
         pre = network.blocks[0].pre_activation(x) - network.blocks[0].activation.centre
@@ -113,7 +113,7 @@ def test_currents_are_compiled_to_the_same_function() -> None:
     spec = network.spec | {"full_scale": 255}
     frames = np.random.default_rng(0).integers(0, 256, (80, 2, 8, 7), dtype=np.uint8)
     compiled = compile_network(network.tensors(), spec, 16)
-    spikes = simulator("torch")(compiled, frames)
+    spikes = load_simulator("torch")(compiled, frames)
     with torch.no_grad():
         pre = network.blocks[0].pre_activation(torch.from_numpy(frames).double() / 255)
         pre = (pre - network.blocks[0].activation.centre).numpy()
@@ -141,7 +141,7 @@ def test_padded_and_strided_convolutions(side: int, kernel: int, stride: int) ->
         block = network.blocks[0].linear
         same = torch.nn.functional.conv2d(x, block.weight, block.bias, padding="same")
         assert torch.equal(hidden > 0, same > 0)
-    spikes = simulator("torch")(compile_network(network.tensors(), spec, 16), frames)
+    spikes = load_simulator("torch")(compile_network(network.tensors(), spec, 16), frames)
     assert np.array_equal(spikes.layers[0], hidden.flatten(1).numpy() > 0)
 
 
@@ -165,7 +165,7 @@ def test_compiled_spikes_are_those_of_the_network_of_steps(activation: str, seed
     begin_sharpening(network, x, 2.0, "sigmoid")
     set_sharpness(network, (1.0,) * len(network.hidden))
     compiled = compile_network(network.tensors(), spec, 16)
-    spikes = simulator("torch")(compiled, frames)
+    spikes = load_simulator("torch")(compiled, frames)
     kinds = [layer["kind"] for layer in spec["layers"]]
     last = [
         number

@@ -8,7 +8,7 @@ from steep.architecture import Conv
 from steep.errors import SteepError
 from steep.frames import Frames
 from steep.sharpening.activation import sharpened_network
-from steep.simulators import simulator
+from steep.simulators import load_simulator
 from steep.threshold.bits import bits_study
 from steep.threshold.compile import compile_network
 from steep.threshold.margins import margin_rows
@@ -48,7 +48,7 @@ def test_many_bits_leave_wide_margins_and_few_do_not(network: tuple[dict, dict],
 def test_near_is_within_a_root_mean_square_of_rounding(network: tuple[dict, dict], frames: Frames) -> None:
     """By hand for the dense layer: a sum of n ones is off by sqrt(n / 12)."""
     compiled = compile_network(*network, 4)
-    spikes = simulator("torch")(compiled, frames.values)
+    spikes = load_simulator("torch")(compiled, frames.values)
     before, dense = spikes.layers[1].astype(np.float64), compiled.layers[2]
     v = before @ dense.weight.T - dense.threshold
     active = before.sum(axis=1, keepdims=True)
@@ -126,7 +126,7 @@ def test_turned_units_are_those_of_a_slow_loop(name: str) -> None:
     values = (np.random.default_rng(0).random((20, 2, 11, 12)) < 0.4).astype(np.uint8)
     given = Frames(values, np.zeros(20, np.uint8), 3, full_scale=1)
     compiled = compile_network(tensors, spec, 2)
-    integer = simulator("torch")(compiled, given.values)
+    integer = load_simulator("torch")(compiled, given.values)
     real = [fired_plainly(tensors, layers, frame) for frame in given.values]
 
     kinds = [layer["kind"] for layer in layers] + ["dense"]
@@ -161,7 +161,7 @@ def test_bits_of_all_layers_and_of_one(network: tuple[dict, dict], frames: Frame
 
     def correct(bits: list[int]) -> int:
         return int(
-            (simulator("torch")(compile_network(*network, bits), frames.values).classes() == frames.labels).sum()
+            (load_simulator("torch")(compile_network(*network, bits), frames.values).classes() == frames.labels).sum()
         )
 
     assert rows["all", 2] == correct([2, 2, 2]) and rows[2, 8] == correct([16, 8, 16])

@@ -9,23 +9,23 @@ from hypothesis import strategies as st
 from random_networks import frames_for, threshold_networks
 
 from steep.errors import SteepError
-from steep.simulators import simulator
+from steep.simulators import load_simulator
 from steep.spikes import Spikes
 from steep.threshold.network import DenseLayer, ThresholdNetwork
 from steep.threshold.readouts import attach, decode, last_hidden, winner_take_all, winners
 
 
-@pytest.mark.parametrize("backend", ["torch", "brian2-reference", "stpu"])
+@pytest.mark.parametrize("simulator", ["torch", "brian2-reference", "stpu"])
 @settings(max_examples=25, deadline=None)
 @given(network=threshold_networks(), seed=st.integers(0, 1000))
-def test_the_winner_has_the_largest_potential(backend: str, network: ThresholdNetwork, seed: int) -> None:
+def test_the_winner_has_the_largest_potential(simulator: str, network: ThresholdNetwork, seed: int) -> None:
     """Small integer weights: ties are frequent. Compiled output thresholds are half-integers."""
     output = replace(network.layers[-1], threshold=np.floor(network.layers[-1].threshold) + 0.5)
     network = ThresholdNetwork(network.input_shape, (*network.layers[:-1], output), network.input_top)
     assume(len(output.weight) > 1)
     frames = frames_for(network, seed)
-    expected = simulator("torch")(network, frames).classes()
-    whole = simulator(backend)(attach(network, winner_take_all(network)), frames)
+    expected = load_simulator("torch")(network, frames).classes()
+    whole = load_simulator(simulator)(attach(network, winner_take_all(network)), frames)
     assert np.array_equal(winners(whole), expected)
 
 
@@ -34,10 +34,10 @@ def test_the_winner_has_the_largest_potential(backend: str, network: ThresholdNe
 def test_a_network_cut_before_its_readout_computes_what_it_did_whole(network: ThresholdNetwork, seed: int) -> None:
     assume(len(network.layers) > 1 and len(network.layers[-1].weight) > 1)
     frames, circuit = frames_for(network, seed), winner_take_all(network)
-    spikes = simulator("torch")(network, frames)
-    for backend in ("torch", "stpu"):
-        cut = simulator(backend)(circuit, last_hidden(circuit, spikes))
-        whole = simulator(backend)(attach(network, circuit), frames)
+    spikes = load_simulator("torch")(network, frames)
+    for simulator in ("torch", "stpu"):
+        cut = load_simulator(simulator)(circuit, last_hidden(circuit, spikes))
+        whole = load_simulator(simulator)(attach(network, circuit), frames)
         assert all(np.array_equal(a, b) for a, b in zip(cut.layers, whole.layers[-2:], strict=True))
 
 
@@ -45,7 +45,7 @@ def test_ties_go_to_the_lowest_class() -> None:
     weight = np.array([[1, 0], [1, 1], [0, 2]], np.int32)
     circuit = winner_take_all(ThresholdNetwork((1, 1, 2), (DenseLayer(weight, np.full(3, 0.5)),)))
     frames = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], np.uint8).reshape(4, 1, 1, 2)
-    assert winners(simulator("torch")(circuit, frames)).tolist() == [0, 0, 2, 1]
+    assert winners(load_simulator("torch")(circuit, frames)).tolist() == [0, 0, 2, 1]
 
 
 def test_no_winner_or_two_is_an_error() -> None:

@@ -51,7 +51,7 @@ def holm(p: pd.Series) -> pd.Series:
 
 
 def _by_seed(table: pd.DataFrame) -> dict[tuple, pd.Series]:
-    """Return the accuracies by seed of every experiment, stage and readout; backends agree, so the first one counts."""
+    """Return the accuracies by seed of every experiment, stage and readout; simulators agree, the first one counts."""
     return {key: rows.groupby("seed")["accuracy"].first().sort_index() for key, rows in table.groupby(KEYS, sort=False)}
 
 

@@ -1,4 +1,4 @@
-"""Scores of one seed: accuracy per stage and backend, and the comparison of the backends, with the network that all
+"""Scores of one seed: accuracy per stage and simulator, and the comparison of the simulators, with the network that all
 should have worked on and spike for spike."""
 
 from pathlib import Path
@@ -15,11 +15,11 @@ from steep.threshold.network import ThresholdNetwork
 from steep.threshold.readouts import decode, winners
 
 
-def accuracy_row(stage: str, backend: str, readout: str, correct: int, frames: int) -> dict[str, object]:
+def accuracy_row(stage: str, simulator: str, readout: str, correct: int, frames: int) -> dict[str, object]:
     """Return one measurement of test accuracy, in percent."""
     return {
         "stage": stage,
-        "backend": backend,
+        "simulator": simulator,
         "readout": readout,
         "frames": frames,
         "correct": correct,
@@ -68,7 +68,7 @@ def classes_of(spikes: Spikes, readout: str, key: np.ndarray | None = None) -> n
 def spike_scores(
     spikes: dict[str, Spikes], frames: Frames, readout: str = "potential", key: np.ndarray | None = None
 ) -> pd.DataFrame:
-    """Return the accuracy of the threshold network with a readout, by backend; SteepError where the spikes are not of
+    """Return the accuracy of the threshold network with a readout, by simulator; SteepError where the spikes are not of
     these frames."""
     rows = []
     for name, one in spikes.items():
@@ -79,11 +79,11 @@ def spike_scores(
     return pd.DataFrame(rows)
 
 
-COMPARISON_COLUMNS = ["against", "backend", "layer", "quantity", "values", "differing"]
+COMPARISON_COLUMNS = ["against", "simulator", "layer", "quantity", "values", "differing"]
 
 
 def compare_networks(spikes: dict[str, Spikes], network: ThresholdNetwork) -> pd.DataFrame:
-    """Hold what every backend says it worked on against the network that all were given, layer by layer.
+    """Hold what every simulator says it worked on against the network that all were given, layer by layer.
 
     Returns
     -------
@@ -92,35 +92,36 @@ def compare_networks(spikes: dict[str, Spikes], network: ThresholdNetwork) -> pd
 
     """
     given, rows = fingerprint(network), []
-    for backend, one in spikes.items():
+    for simulator, one in spikes.items():
         if len(one.fingerprint) != len(given):
             raise SteepError(
-                f"{backend}: spikes with the fingerprints of {len(one.fingerprint)} layers, the network has "
-                f"{len(given)}; a backend has to give one of each layer that it worked on"
+                f"{simulator}: spikes with the fingerprints of {len(one.fingerprint)} layers, the network has "
+                f"{len(given)}; a simulator has to give one of each layer that it worked on"
             )
         for number, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=False), 1):
             values = layer.synapse_count(shape) + network.sizes[number]
             differing = 0 if one.fingerprint[number - 1] == given[number - 1] else values
-            rows.append(("network", backend, number, "weights and thresholds", values, differing))
+            rows.append(("network", simulator, number, "weights and thresholds", values, differing))
     return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
 
 
 def require_network(table: pd.DataFrame, path: object) -> None:
-    """Raise a SteepError that names the first backend and layer that differ in a table made by `compare_networks`;
+    """Raise a SteepError that names the first simulator and layer that differ in a table made by `compare_networks`;
     `path` is the network's file."""
     for row in table[table["differing"] > 0].itertuples():
         raise SteepError(
-            f"{row.backend}: layer {row.layer} of what it worked on is not layer {row.layer} of {path}: weights, "
-            "connections or thresholds differ; run the simulation again, and report a bug in the backend if that is all"
+            f"{row.simulator}: layer {row.layer} of what it worked on is not layer {row.layer} of {path}: weights, "
+            "connections or thresholds differ; run the simulation again, and report a bug in the simulator if that is "
+            "all"
         )
 
 
 def compare(spikes: dict[str, Spikes]) -> pd.DataFrame:
-    """Compare every backend with the first, layer by layer.
+    """Compare every simulator with the first, layer by layer.
 
     Returns
     -------
-    Rows of against, backend, layer (from 1), quantity (``spikes`` or ``potential``, the latter for the output
+    Rows of against, simulator, layer (from 1), quantity (``spikes`` or ``potential``, the latter for the output
     layer), values (units times frames), differing.
 
     """
@@ -156,7 +157,7 @@ def compare(spikes: dict[str, Spikes]) -> pd.DataFrame:
             rows.append(
                 {
                     "against": first_name,
-                    "backend": other,
+                    "simulator": other,
                     "layer": layer,
                     "quantity": quantity,
                     "values": values,
@@ -169,10 +170,10 @@ def compare(spikes: dict[str, Spikes]) -> pd.DataFrame:
 def require_equal(spikes: dict[str, Spikes], table: pd.DataFrame) -> None:
     """Raise a SteepError that names the first difference in a table made by `compare`: a mismatch is a bug."""
     for row in table[table["differing"] > 0].itertuples():
-        pair = spikes[row.against], spikes[row.backend]
+        pair = spikes[row.against], spikes[row.simulator]
         a, b = (s.potential if row.quantity == "potential" else s.layers[row.layer - 1] for s in pair)
         frame, unit = np.argwhere(a != b)[0]
         raise SteepError(
-            f"{row.against} and {row.backend} differ in {row.differing} of {row.values} {row.quantity} of layer "
-            f"{row.layer}, first in frame {frame}, unit {unit}; this is a bug in a backend, please report it"
+            f"{row.against} and {row.simulator} differ in {row.differing} of {row.values} {row.quantity} of layer "
+            f"{row.layer}, first in frame {frame}, unit {unit}; this is a bug in a simulator, please report it"
         )

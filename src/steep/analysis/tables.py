@@ -19,7 +19,7 @@ ACCURACY_COLUMNS = (
     "encoding",
     "network",
     "stage",
-    "backend",
+    "simulator",
     "readout",
     "seed",
     "frames",
@@ -49,16 +49,16 @@ def read_tables(files: list[Path], *needed: str, empty: bool = False) -> pd.Data
 def accuracy_table(scores: pd.DataFrame) -> pd.DataFrame:
     """Return the tidy table of every accuracy, one measurement a row, in a fixed order."""
     order = pd.Categorical(scores["stage"], STAGES, ordered=True)
-    return scores.assign(order=order).sort_values(["experiment", "order", "readout", "backend", "seed"], kind="stable")[
-        list(ACCURACY_COLUMNS)
-    ]
+    return scores.assign(order=order).sort_values(
+        ["experiment", "order", "readout", "simulator", "seed"], kind="stable"
+    )[list(ACCURACY_COLUMNS)]
 
 
-COMPARED = ("experiment", "readout", "against", "backend", "layer", "quantity")
+COMPARED = ("experiment", "readout", "against", "simulator", "layer", "quantity")
 COMPARED_COLUMNS = (*COMPARED, "seed", "values", "differing")
 
 
-def backend_table(comparisons: pd.DataFrame) -> pd.DataFrame:
+def comparison_table(comparisons: pd.DataFrame) -> pd.DataFrame:
     """Return how many values of each layer were compared over all seeds, and how many differ."""
     table = comparisons.groupby(list(COMPARED), sort=True).agg(
         seeds=("seed", "nunique"), values=("values", "sum"), differing=("differing", "sum")
@@ -66,7 +66,7 @@ def backend_table(comparisons: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index()
 
 
-BACKENDS_NOTE = (
+COMPARISONS_NOTE = (
     "Every weight and threshold of every layer: a fingerprint of what each simulator computed with is compared with "
     "the network's. Every spike of the layers that were recorded and every potential of the output layer, for "
     "every frame of the evaluation and every seed: compared with the first simulator's; a single simulator has nothing "
@@ -74,13 +74,13 @@ BACKENDS_NOTE = (
 )
 
 
-def backend_view(table: pd.DataFrame) -> pd.DataFrame:
+def comparison_view(table: pd.DataFrame) -> pd.DataFrame:
     """Return the comparison as text for people."""
     return pd.DataFrame(
         {
             "Experiment": table["experiment"],
             "Readout": table["readout"],
-            "Simulator": table["backend"],
+            "Simulator": table["simulator"],
             "against": table["against"],
             "Layer": table["layer"],
             "Quantity": table["quantity"].replace(
@@ -133,7 +133,7 @@ def talk_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame:
 
     ``original`` is the network with ordinary activations, ``continued`` the same after as many further epochs as
     sharpening takes, ``sharpened`` the network of steps with real weights, ``threshold`` the integer network as
-    simulated by every backend of the experiment (they agree, or the study stops). ``spiking_cost`` is threshold minus
+    simulated by every simulator of the experiment (they agree, or the study stops). ``spiking_cost`` is threshold minus
     original, ``spiking_cost_continued`` threshold minus continued, both seed by seed. These are read out by
     ``potential``; ``spikes`` and ``wta`` are the threshold network with the other readouts, where the experiment has
     them.
@@ -170,7 +170,7 @@ def talk_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame:
         }
         for name, values in measured.items():
             row[name], row[f"{name}_ci95"] = (math.nan, math.nan) if values is None else interval(values.to_numpy())
-        row["backends"] = " ".join(own[own["stage"] == "threshold"]["backend"].unique())
+        row["simulators"] = " ".join(own[own["stage"] == "threshold"]["simulator"].unique())
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -222,7 +222,7 @@ def talk_view(table: pd.DataFrame, evaluation: str = "test") -> pd.DataFrame:
             "Readout spikes": numbers(table, "spikes"),
             "Readout wta": numbers(table, "wta"),
             f"{evaluation.capitalize()} frames": table["frames"],
-            "Simulated by": table["backends"].str.replace(" ", ", "),
+            "Simulated by": table["simulators"].str.replace(" ", ", "),
         }
     )
 
@@ -283,10 +283,10 @@ def tabulate_talk(accuracy: Path, study: dict[str, Any]) -> Tabulated:
     )
 
 
-def tabulate_backends(comparisons: list[Path]) -> Tabulated:
-    """Count the spikes compared between backends, and the differing ones."""
-    table = backend_table(read_tables(comparisons, *COMPARED_COLUMNS, empty=True))
-    return Tabulated(table, backend_view(table), "Backends against each other", BACKENDS_NOTE)
+def tabulate_comparisons(comparisons: list[Path]) -> Tabulated:
+    """Count the spikes compared between simulators, and the differing ones."""
+    table = comparison_table(read_tables(comparisons, *COMPARED_COLUMNS, empty=True))
+    return Tabulated(table, comparison_view(table), "Simulators against each other", COMPARISONS_NOTE)
 
 
 def tabulate_margins(margins: Path) -> Tabulated:

@@ -3,7 +3,7 @@
 import logging
 from typing import Annotated, Any
 
-from steep.cli.verbs import BackendFiles, In, Labels, OptionalIn, Out, group
+from steep.cli.verbs import In, Labels, OptionalIn, Out, SpikesOfSimulators, group
 from steep.errors import SteepError
 from steep.study.options import part
 from steep.threshold.readouts import Readout
@@ -36,17 +36,17 @@ def score_network(
 
 
 @verb
-def compare_backends(
+def compare_simulators(
     labels: Labels,
     readout: Readout,
     network: In,
-    spikes: BackendFiles,
+    spikes: SpikesOfSimulators,
     frames: In,
     scores: Out,
     comparison: Out,
     population: OptionalIn = None,
 ) -> None:
-    """Measure the threshold network on the test frames; hold the backends against it and each other, spike for
+    """Measure the threshold network on the test frames; hold the simulators against it and each other, spike for
     spike.
 
     Parameters
@@ -68,7 +68,7 @@ def compare_backends(
     from steep.threshold.network import ThresholdNetwork
     from steep.threshold.readouts import key_of
 
-    recorded = {backend: Spikes.load(path) for backend, path in spikes}
+    recorded = {simulator: Spikes.load(path) for simulator, path in spikes}
     networks = compare_networks(recorded, ThresholdNetwork.load(network))
     require_network(networks, network)
     table = compare(recorded)
@@ -87,7 +87,7 @@ def compare_backends(
         counts = table["values"].sum(), table["differing"].sum()
         log.info("%s: %d values compared, %d differ", ", ".join(recorded), *counts)
     else:
-        log.info("one backend, nothing to compare it with")
+        log.info("one simulator, nothing to compare it with")
 
 
 @verb

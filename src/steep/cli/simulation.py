@@ -5,13 +5,13 @@ from typing import Annotated
 
 from steep.cli.verbs import In, Inputs, LayerNumbers, Out, Part, group
 from steep.errors import SteepError
-from steep.simulators import BACKENDS
+from steep.simulators import SIMULATORS
 from steep.study.options import Option, Role
 from steep.study.options import part as part_of_config
 
 compilation, simulation = group("Compilation"), group("Simulation")
 log = logging.getLogger("steep")
-Backend = Annotated[str, Option(Role.TOLD, {"choices": tuple(BACKENDS)})]
+Simulator = Annotated[str, Option(Role.TOLD, {"choices": tuple(SIMULATORS)})]
 
 
 @compilation
@@ -77,9 +77,9 @@ def compile_winner_take_all(network: In, output: Out) -> None:
 
 @simulation
 def simulate_network(
-    backend: Backend, network: In, frames: In, output: Out, keep: LayerNumbers = (), part: Part = (1, 1)
+    simulator: Simulator, network: In, frames: In, output: Out, keep: LayerNumbers = (), part: Part = (1, 1)
 ) -> None:
-    """Run a threshold network on a backend and keep the spikes of all layers, or of those in `keep`.
+    """Run a threshold network on a simulator and keep the spikes of all layers, or of those in `keep`.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def simulate_network(
     import time
 
     from steep.frames import Frames
-    from steep.simulators import simulator
+    from steep.simulators import load_simulator
     from steep.threshold.network import ThresholdNetwork
 
     threshold, encoded = ThresholdNetwork.load(network), Frames.load(frames)
@@ -102,17 +102,17 @@ def simulate_network(
             f"{frames}: values up to {encoded.full_scale}, the network takes values up to {threshold.input_top}; "
             "encode the frames as those it was trained on"
         )
-    simulate = simulator(backend)
+    simulate = load_simulator(simulator)
     started = time.monotonic()
     number, parts = part
     values = encoded.values[len(encoded) * (number - 1) // parts : len(encoded) * number // parts]
     simulate(threshold, values, keep or None).save(output)
-    log.info("%s: %d frames in %.1f s", backend, len(values), time.monotonic() - started)
+    log.info("%s: %d frames in %.1f s", simulator, len(values), time.monotonic() - started)
 
 
 @simulation
-def simulate_readout(backend: Backend, network: In, spikes: In, output: Out) -> None:
-    """Run a readout on a backend, on the last hidden layer's spikes as that backend recorded them.
+def simulate_readout(simulator: Simulator, network: In, spikes: In, output: Out) -> None:
+    """Run a readout on a simulator, on the last hidden layer's spikes as that simulator recorded them.
 
     Parameters
     ----------
@@ -121,15 +121,15 @@ def simulate_readout(backend: Backend, network: In, spikes: In, output: Out) -> 
     output : its spikes and potentials, as NPZ
 
     """
-    from steep.simulators import simulator
+    from steep.simulators import load_simulator
     from steep.spikes import Spikes
     from steep.threshold.network import ThresholdNetwork
     from steep.threshold.readouts import last_hidden
 
     circuit = ThresholdNetwork.load(network)
     hidden = last_hidden(circuit, Spikes.load(spikes))
-    simulator(backend)(circuit, hidden).save(output)
-    log.info("%s: %d frames", backend, len(hidden))
+    load_simulator(simulator)(circuit, hidden).save(output)
+    log.info("%s: %d frames", simulator, len(hidden))
 
 
 @simulation

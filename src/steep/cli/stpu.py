@@ -176,7 +176,7 @@ def simulate_model(
     model: In,
     raster: Out,
     steps: int,
-    backend: Literal["reference", "brian2-buffer", "brian2-delays", "brian2-rows"] = "reference",
+    simulator: Literal["reference", "brian2-buffer", "brian2-delays", "brian2-rows"] = "reference",
     target: Literal["numpy", "cython"] | None = None,
     variant: Literal["multiplicative", "subtractive"] = "multiplicative",
     precision: Literal["float32", "float64"] = "float32",
@@ -193,7 +193,7 @@ def simulate_model(
     model : the text model
     raster : the spikes, written as text: a line for each step, a column for each neuron
     steps : number of steps
-    backend : what simulates it: the reference in NumPy, or one of the Brian2 forms
+    simulator : what simulates it: the reference in NumPy, or one of the Brian2 forms
     target : Brian2's: cython is compiled; numpy if not given
     variant : how a membrane leaks
     precision : of membranes and weights
@@ -213,8 +213,8 @@ def simulate_model(
 
     if steps < 1:
         raise SteepError(f"--steps is {steps}; write at least 1")
-    if target and backend == "reference":
-        raise SteepError(f"--target {target} is for Brian2; name one of its backends, or leave it out")
+    if target and simulator == "reference":
+        raise SteepError(f"--target {target} is for Brian2; name one of its simulators, or leave it out")
     read = read_model(model, precision, slots, variant)
     network = read.network
     recorded = np.unique([output.neuron for output in read.outputs]) if read.outputs else np.arange(network.count)
@@ -224,18 +224,18 @@ def simulate_model(
     stimulus = read.stimulus.until(steps)
     if network.probability is not None:
         log.info("p below 1: NumPy's random numbers from seed %d decide, not the element's own stream", seed)
-    if backend == "reference":
+    if simulator == "reference":
         from steep.stpu.reference import simulate
 
         recording = simulate(network, stimulus, steps, watched, seed=seed)
     else:
         from steep.stpu.brian2_stpu import simulate as simulate_brian2
 
-        travel: Any = backend.removeprefix("brian2-")
+        travel: Any = simulator.removeprefix("brian2-")
         recording = simulate_brian2(network, stimulus, steps, watched, travel, target or "numpy", seed)
     write_text(raster, raster_text(recording.raster_of(recorded, steps), recorded))
     if membranes:
         write_text(membranes, pd.DataFrame(recording.membrane, columns=watched).to_csv(index_label="step"))
     if element_output:
         write_text(element_output, recorded_text(traces, recording, watched, steps, network.is_input))
-    log.info("%s: %d steps, %d neurons, %d spikes", backend, steps, network.count, len(recording.step))
+    log.info("%s: %d steps, %d neurons, %d spikes", simulator, steps, network.count, len(recording.step))

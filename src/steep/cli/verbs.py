@@ -45,7 +45,7 @@ MEANINGS = {
     "checkpoint": "where an unfinished training is kept and found again; nowhere if not given",
     "original": "the original network, as train-original writes it",
     "sharpened": "the sharpened network, as sharpen-network writes it",
-    "backend": "the simulator",
+    "simulator": "the simulator",
     "readout": "how a class is read from the network",
     "view": "the table as text for people, written as CSV",
     "note": "what stands below the table, written as text",
@@ -57,7 +57,7 @@ MEANINGS = {
     "landing": "the table for the report's landing page, written as reStructuredText",
 }
 # Options that a rule takes from its wildcards where they bear these names.
-WILDCARDS = ("experiment", "seed", "backend", "readout", "benchmark")
+WILDCARDS = ("experiment", "seed", "simulator", "readout", "benchmark")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Verb:
         """Return the shell line of a rule that runs the verb.
 
         Every option it needs stands in the line, as the rule's input, output or parameter of that name; seed,
-        experiment, backend, readout and benchmark are the rule's wildcards.
+        experiment, simulator, readout and benchmark are the rule's wildcards.
 
         Parameters
         ----------
@@ -183,11 +183,11 @@ def _option(kind: Any, default: Any) -> Option:
     return Option(Role.TOLD, {"type": plain} | shown, needed)
 
 
-def backend_file(text: str) -> tuple[str, Path]:
-    """Parse ``backend=file``."""
+def spikes_of_simulator(text: str) -> tuple[str, Path]:
+    """Parse ``simulator=file``."""
     name, _, path = text.partition("=")
     if not path:
-        raise argparse.ArgumentTypeError(f"write BACKEND=FILE, not {text!r}")
+        raise argparse.ArgumentTypeError(f"write SIMULATOR=FILE, not {text!r}")
     return name, Path(path)
 
 
@@ -206,6 +206,6 @@ Config = Annotated[Path, Option(Role.TOLD, {"type": Path, "metavar": "FILE"}, po
 Executable = Annotated[Path, Option(Role.TOLD, {"type": Path, "metavar": "PYTHON"})]
 Folder = Annotated[Path, Option(Role.TOLD, {"type": Path, "metavar": "FOLDER"})]
 Part = Annotated[tuple[int, int], Option(Role.TOLD, {"type": part_of, "metavar": "NUMBER/COUNT"})]
-BackendFiles = Annotated[
-    list[tuple[str, Path]], Option(Role.TOLD, {"type": backend_file, "metavar": "BACKEND=FILE", "nargs": "+"})
+SpikesOfSimulators = Annotated[
+    list[tuple[str, Path]], Option(Role.TOLD, {"type": spikes_of_simulator, "metavar": "SIMULATOR=FILE", "nargs": "+"})
 ]

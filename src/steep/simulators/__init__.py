@@ -10,30 +10,30 @@ from steep.spikes import Spikes
 from steep.threshold.network import ThresholdNetwork
 
 
-class Simulator(Protocol):
-    """A backend's ``simulate``."""
+class Simulate(Protocol):
+    """A simulator's ``simulate``."""
 
     def __call__(self, network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int] | None = None) -> Spikes:
         """Run the network on frames uint8 (frames, channels, height, width) of spikes or currents; `keep` numbers the
         layers whose spikes are returned, from 1, all of them if not given. Spikes come with the fingerprint of what the
-        backend computed with (`steep.threshold.fingerprint`)."""
+        simulator computed with (`steep.threshold.fingerprint`)."""
 
 
-BACKENDS = {
+SIMULATORS = {
     "torch": "steep.simulators.torch_threshold",
     "brian2": "steep.simulators.brian2",
     "brian2-fast": "steep.simulators.brian2_fast",
     "brian2-reference": "steep.simulators.brian2_lif",
     "stpu": "steep.simulators.stpu",
 }
-# What decides for the spikes of a backend: its module, and what builds the fast delivery in a process of its own
+# What decides for the spikes of a simulator: its module, and what builds the fast delivery in a process of its own
 # (nothing imports that).
-MODULES: dict[str, tuple[str, ...]] = {name: (module,) for name, module in BACKENDS.items()}
+MODULES: dict[str, tuple[str, ...]] = {name: (module,) for name, module in SIMULATORS.items()}
 for name in ("brian2", "brian2-fast"):
     MODULES[name] += ("steep.simulators.brian2_fast.build",)
 
 
-def simulator(backend: str) -> Simulator:
-    """Return ``simulate`` of a backend; its library is imported only now."""
-    simulate: Simulator = import_module(BACKENDS[backend]).simulate
+def load_simulator(simulator: str) -> Simulate:
+    """Return ``simulate`` of a simulator; its library is imported only now."""
+    simulate: Simulate = import_module(SIMULATORS[simulator]).simulate
     return simulate

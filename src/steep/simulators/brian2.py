@@ -1,4 +1,4 @@
-"""The Brian2 backend: the threshold network as LIF neurons, with one of two deliveries of spikes.
+"""The Brian2 simulator: the threshold network as LIF neurons, with one of two deliveries of spikes.
 
 *Reference* (`steep.simulators.brian2_lif`) is ordinary Brian2, a synapse for each connection, which any Brian2 user can
 read and check; *fast* (`steep.simulators.brian2_fast`) adds rows of weights. Both give the same spikes. Fast is taken

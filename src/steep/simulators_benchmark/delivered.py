@@ -25,12 +25,12 @@ class _Refusing(logging.Handler):
 
 
 class DeliveredSimulation:
-    """A backend of the workflow."""
+    """A simulator of the workflow."""
 
     granularity = 1
 
     def __init__(self, network: ThresholdNetwork, frames: np.ndarray, module: str) -> None:
-        """Import the backend."""
+        """Import the simulator."""
         self.network, self.frames = network, frames
         self.simulate = import_module(module).simulate
         logging.getLogger("steep").addHandler(_Refusing(logging.WARNING))
@@ -47,11 +47,11 @@ class DeliveredSimulation:
 
 
 def prepare(network: ThresholdNetwork, frames: np.ndarray, job: Job) -> DeliveredSimulation:
-    """Import the backend that ``options["module"]`` names."""
+    """Import the simulator that ``options["module"]`` names."""
     return DeliveredSimulation(network, frames, job.options["module"])
 
 
 def version(options: dict[str, Any]) -> str:
-    """Return the versions of steep and of what the backend stands on."""
+    """Return the versions of steep and of what the simulator stands on."""
     package = "torch" if "torch" in options["module"] else "Brian2" if "brian2" in options["module"] else "numpy"
     return f"steep {installed('steep')}, {package} {installed(package)}"

@@ -68,7 +68,7 @@ class StpuNetwork:
     probability: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        """Check shapes and values; what passes here can be simulated by every backend."""
+        """Check shapes and values; what passes here can be run by every simulator."""
         if self.variant not in VARIANTS or self.precision not in PRECISIONS:
             raise SteepError(f"variant is one of {', '.join(VARIANTS)}, precision one of {', '.join(PRECISIONS)}")
         lengths = {len(getattr(self, name)) for name in ("initial", "threshold", "reset", "leak", "is_input")}

@@ -67,7 +67,7 @@ CLASSES = Told(
 )
 SIMULATORS = Told(
     "the simulators, the first of which ran what is drawn",
-    lambda study, w: study.experiments[w["experiment"]].backends,
+    lambda study, w: study.experiments[w["experiment"]].simulators,
     TEXTS,
 )
 ENCODINGS = Told(
@@ -410,11 +410,11 @@ TABLES: tuple[Table, ...] = (
         },
     ),
     Table(
-        name="backends",
+        name="comparisons",
         chapter=RESULTS,
         result="Simulators, spike for spike",
         caption="The spikes compared between simulators, and the differing ones.",
-        maker="steep.analysis.tables:tabulate_backends",
+        maker="steep.analysis.tables:tabulate_comparisons",
         inputs={"comparisons": of_every_experiment("comparison-{readout}.csv")},
     ),
     Table(

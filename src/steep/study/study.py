@@ -103,7 +103,7 @@ class Experiment:
     encoding: str
     network: Network
     recipe: Recipe
-    backends: tuple[str, ...]
+    simulators: tuple[str, ...]
     readouts: tuple[str, ...]
     record: tuple[int, ...] | None
 
@@ -133,10 +133,10 @@ class Experiment:
         control = self.recipe.control if network == "continued" else {}
         return self.dataset.name, self.encoding, self.network.layers, self.recipe.original, control
 
-    def kept(self, backend: str) -> list[int]:
+    def kept(self, simulator: str) -> list[int]:
         """Return the layers whose spikes a simulator keeps, empty for all: those the config names, the output, and the
         layer that readouts hang on. The first simulator keeps all: figures and counts are made from its spikes."""
-        if self.record is None or backend == self.backends[0]:
+        if self.record is None or simulator == self.simulators[0]:
             return []
         depth = self.network.depth
         return sorted({*self.record, depth} | ({depth - 1} if self.readouts != ("potential",) else set()))
@@ -179,7 +179,7 @@ class Study:
                 encoding=entry["encoding"],
                 network=networks[entry["network"]],
                 recipe=recipes[entry["recipe"]],
-                backends=tuple(entry["backends"]),
+                simulators=tuple(entry["simulators"]),
                 readouts=tuple(entry.get("readouts", ["potential"])),
                 record=tuple(entry["record"]) if "record" in entry else None,
             )
@@ -295,9 +295,9 @@ class Study:
             measured = ["sharpen_network", "compile_network", "score_network", "study_quantization"]
             measured += ["train_original"] if self.trained_in(name, "original") == name else []
             measured += ["continue_original"] if self.trained_in(name, "continued") == name else []
-            measured += [f"simulate_network-{backend}{piece}" for backend in entry.backends for piece in pieces]
-            measured += [f"compare_backends-{readout}" for readout in entry.readouts]
-            measured += [f"simulate_readout-{backend}-{readout}" for backend in entry.backends for readout in extra]
+            measured += [f"simulate_network-{simulator}{piece}" for simulator in entry.simulators for piece in pieces]
+            measured += [f"compare_simulators-{readout}" for readout in entry.readouts]
+            measured += [f"simulate_readout-{each}-{readout}" for each in entry.simulators for readout in extra]
             measured += ["train_population"] if "spikes" in extra else []
             measured += ["study_stpu"] if name in self.studied else []
             files.add(folder / entry.dataset.name / "fetch_dataset.tsv")
