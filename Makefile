@@ -90,8 +90,8 @@ benchmark: $(READY) $(PEERS)/.ready ## measure what simulators (ours, other peop
 
 # The paper study's kept run lies in report/kept itself, another study's in a folder below.
 KEPT = report/kept$(if $(filter-out paper,$(STUDY)),/$(STUDY))
-TABLES = accuracy.csv talk.csv talk.md comparisons.csv costs.csv margins.csv study-bits.csv provenance.csv \
-  $(if $(filter paper,$(STUDY)),stpu.csv study-stpu.csv)
+TABLES = accuracy.csv talk.csv talk.md comparisons.csv costs.csv margins.csv sweep-bits.csv provenance.csv \
+  $(if $(filter paper,$(STUDY)),stpu.csv sweep-stpu.csv)
 
 keep: $(READY) ## keep the tables of a study and the benchmarks in report/kept, and fill the tables of docs from them
 	mkdir -p $(KEPT)

@@ -13,7 +13,7 @@ from snakemake.exceptions import WorkflowError
 from steep.cli import VERBS
 from steep.errors import SteepError
 from steep.simulators import MODULES
-from steep.study.catalogue import FIGURES, PROVENANCE, STUDY_RESULTS, TABLES, VIEWED
+from steep.study.catalogue import FIGURES, PROVENANCE, SWEEP_RESULTS, TABLES, VIEWED
 from steep.study.config import check_config, read_arguments, read_config
 from steep.study.entries import options_of
 from steep.study.study import MEASURABLE, SPLITS, Study, as_json, ending
@@ -55,7 +55,7 @@ wildcard_constraints:
     simulator="|".join(MODULES),
     readout="|".join(READOUTS),
     which="|".join(map(ending, READOUTS)),
-    study="|".join(STUDY_RESULTS),
+    sweep="|".join(SWEEP_RESULTS),
     benchmark="|".join(MEASURABLE),
     seed=r"\d+",
     part=r"\d+",
@@ -76,11 +76,11 @@ def attempts(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
-def told(value):
-    """Function that returns `value` of the experiment in the config, as a verb takes it: text as it stands, else JSON."""
+def value(of):
+    """Function that returns what `of` finds of the experiment in the config, as a verb takes it: text as it stands, else JSON."""
 
     def text(wildcards):
-        said = value(STUDY.experiments[wildcards.experiment])
+        said = of(STUDY.experiments[wildcards.experiment])
         return said if isinstance(said, str) else as_json(said)
 
     return text
@@ -92,9 +92,9 @@ def literal(value, ordered=False):
     return lambda wildcards: text
 
 
-def labels(wildcards):
+def row(wildcards):
     """What a row of the seed's results is about, as JSON."""
-    return as_json(STUDY.experiments[wildcards.experiment].labels | {"seed": int(wildcards.seed)})
+    return as_json(STUDY.experiments[wildcards.experiment].row | {"seed": int(wildcards.seed)})
 
 
 def frames(split):
@@ -171,7 +171,7 @@ def made_from(entry):
 
 
 def words(entry):
-    """Function that returns an entry's verb and what it is told of the config: when that changes, the job runs again."""
+    """Function that returns an entry's verb and its values of the config: when that changes, the job runs again."""
     return lambda wildcards: entry.words(STUDY, wildcards)
 
 

@@ -1,4 +1,4 @@
-# The last evaluation, on the test frames (of a study that chooses: on validation frames), and studies of one seed's network.
+# The last evaluation, on the test frames (of a study that chooses: on validation frames), and sweeps of one seed's network.
 
 
 rule score_network:
@@ -22,7 +22,7 @@ rule score_network:
         mem_mb=attempts(2000),
         runtime=attempts(6),
     params:
-        labels=labels,
+        row=row,
         code=code("score-network"),
     shell:
         command("score-network", f"{JOB}, scores")
@@ -44,14 +44,14 @@ rule compare_simulators:
     benchmark:
         BENCHMARKS / "{experiment}/seed-{seed}/compare_simulators-{readout}.tsv"
     group:
-        "deployment"
+        "threshold"
     conda:
         "../envs/steep.yaml"
     resources:
         mem_mb=attempts(2000),
         runtime=attempts(2),
     params:
-        labels=labels,
+        row=row,
         spikes=lambda wildcards, input: [
             f"{simulator}={file}"
             for simulator, file in zip(STUDY.experiments[wildcards.experiment].simulators, input.spikes, strict=True)
@@ -61,32 +61,32 @@ rule compare_simulators:
         command("compare-simulators", f"{JOB}, comparison", "population", spikes="{params.spikes:q}")
 
 
-rule study_quantization:
+rule sweep_weight_bits:
     input:
         sharpened=SEED / "sharpened.safetensors",
         network=SEED / "threshold.npz",
         frames=frames("validation"),
     output:
-        bits=SEED / "study-bits.csv",
-        margins=SEED / "study-margins.csv",
+        bits=SEED / "sweep-bits.csv",
+        margins=SEED / "sweep-margins.csv",
     log:
-        LOGS / "{experiment}/seed-{seed}/study_quantization.log",
+        LOGS / "{experiment}/seed-{seed}/sweep_weight_bits.log",
     benchmark:
-        BENCHMARKS / "{experiment}/seed-{seed}/study_quantization.tsv"
+        BENCHMARKS / "{experiment}/seed-{seed}/sweep_weight_bits.tsv"
     group:
-        "deployment"
+        "threshold"
     conda:
         "../envs/steep.yaml"
     resources:
         mem_mb=attempts(3000),
         runtime=attempts(10),
     params:
-        labels=labels,
-        quantization=literal(config["quantization"]),
-        weight_bits=told(lambda experiment: experiment.recipe.deployment["weight_bits"]),
-        code=code("study-quantization"),
+        row=row,
+        settings=literal(config["sweep"]),
+        weight_bits=value(lambda experiment: experiment.recipe.compilation["weight_bits"]),
+        code=code("sweep-weight-bits"),
     shell:
-        command("study-quantization", f"{JOB}, quantization")
+        command("sweep-weight-bits", f"{JOB}, weight bits")
 
 
 rule summarize_spikes:
@@ -102,7 +102,7 @@ rule summarize_spikes:
     benchmark:
         BENCHMARKS / "{experiment}/seed-{seed}/summarize_spikes.tsv"
     group:
-        "deployment"
+        "threshold"
     conda:
         "../envs/steep.yaml"
     resources:

@@ -13,7 +13,7 @@ rule simulate_network:
     benchmark:
         BENCHMARKS / f"{{experiment}}/seed-{{seed}}/simulate_network-{{simulator}}{PART}.tsv"
     group:
-        "deployment"
+        "threshold"
     conda:
         "../envs/steep.yaml"
     resources:
@@ -21,10 +21,10 @@ rule simulate_network:
         runtime=attempts(10),
     params:
         code=lambda wildcards: code("simulate-network", *MODULES[wildcards.simulator]),
-        keep=lambda wildcards: as_json(STUDY.experiments[wildcards.experiment].kept(wildcards.simulator)),
+        record=lambda wildcards: as_json(STUDY.experiments[wildcards.experiment].recorded(wildcards.simulator)),
         part=lambda wildcards: f"{wildcards.get('part', 1)}/{PARTS}",
     shell:
-        command("simulate-network", f"{JOB}, simulation", "keep", "part")
+        command("simulate-network", f"{JOB}, simulation", "record", "part")
 
 
 if PARTS > 1:
@@ -39,7 +39,7 @@ if PARTS > 1:
         benchmark:
             BENCHMARKS / "{experiment}/seed-{seed}/join_spikes-{simulator}.tsv"
         group:
-            "deployment"
+            "threshold"
         conda:
             "../envs/steep.yaml"
         resources:
@@ -62,7 +62,7 @@ rule simulate_readout:
     benchmark:
         BENCHMARKS / "{experiment}/seed-{seed}/simulate_readout-{simulator}-{readout}.tsv"
     group:
-        "deployment"
+        "threshold"
     conda:
         "../envs/steep.yaml"
     resources:

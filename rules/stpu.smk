@@ -1,29 +1,29 @@
 # The STPU: what leak, spacing and faults do to the networks; and what is exported for other tools.
 
 
-rule study_stpu:
+rule sweep_stpu:
     input:
         network=SEED / "threshold.npz",
         frames=frames("validation"),
     output:
-        output=SEED / "study-stpu.csv",
+        output=SEED / "sweep-stpu.csv",
     log:
-        LOGS / "{experiment}/seed-{seed}/study_stpu.log",
+        LOGS / "{experiment}/seed-{seed}/sweep_stpu.log",
     benchmark:
-        BENCHMARKS / "{experiment}/seed-{seed}/study_stpu.tsv"
+        BENCHMARKS / "{experiment}/seed-{seed}/sweep_stpu.tsv"
     group:
-        "deployment"
+        "threshold"
     conda:
         "../envs/steep.yaml"
     resources:
         mem_mb=attempts(1000),
         runtime=attempts(10),
     params:
-        labels=labels,
-        studies=literal(STUDY.study_settings, ordered=True),
-        code=code("study-stpu"),
+        row=row,
+        settings=literal(STUDY.sweep_settings, ordered=True),
+        code=code("sweep-stpu"),
     shell:
-        command("study-stpu", f"{JOB}, STPU")
+        command("sweep-stpu", f"{JOB}, STPU")
 
 
 rule export_nir:
@@ -37,7 +37,7 @@ rule export_nir:
     benchmark:
         BENCHMARKS / "{experiment}/seed-{seed}/export_nir.tsv"
     group:
-        "deployment"
+        "threshold"
     conda:
         "../envs/steep.yaml"
     resources:
@@ -64,7 +64,7 @@ rule export_model:
     benchmark:
         BENCHMARKS / "{experiment}/seed-{seed}/export_model{which}.tsv"
     group:
-        "deployment"
+        "threshold"
     conda:
         "../envs/steep.yaml"
     resources:

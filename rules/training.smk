@@ -20,8 +20,8 @@ rule train_original:
         mem_mb=attempts(3000),
         runtime=attempts(80),
     params:
-        layers=told(lambda experiment: experiment.network.layers),
-        recipe=told(lambda experiment: experiment.recipe.original),
+        layers=value(lambda experiment: experiment.network.layers),
+        recipe=value(lambda experiment: experiment.recipe.original),
         checkpoint=unfinished("original"),
         code=code("train-original"),
     shell:
@@ -46,7 +46,7 @@ rule continue_original:
         mem_mb=attempts(3000),
         runtime=attempts(80),
     params:
-        recipe=told(lambda experiment: experiment.recipe.control),
+        recipe=value(lambda experiment: experiment.recipe.control),
         checkpoint=unfinished("continued"),
         code=code("continue-original"),
     shell:
@@ -73,7 +73,7 @@ rule sharpen_network:
         mem_mb=attempts(3000),
         runtime=attempts(80),
     params:
-        recipe=told(lambda experiment: experiment.recipe.sharpening),
+        recipe=value(lambda experiment: experiment.recipe.sharpening),
         checkpoint=unfinished("sharpened"),
         code=code("sharpen-network"),
     shell:
@@ -90,14 +90,14 @@ rule compile_network:
     benchmark:
         BENCHMARKS / "{experiment}/seed-{seed}/compile_network.tsv"
     group:
-        "deployment"
+        "threshold"
     conda:
         "../envs/steep.yaml"
     resources:
         mem_mb=attempts(1000),
         runtime=attempts(2),
     params:
-        weight_bits=told(lambda experiment: experiment.recipe.deployment["weight_bits"]),
+        weight_bits=value(lambda experiment: experiment.recipe.compilation["weight_bits"]),
         code=code("compile-network"),
     shell:
         command("compile-network", f"{JOB}, compilation")
@@ -116,14 +116,14 @@ rule train_population:
     benchmark:
         BENCHMARKS / "{experiment}/seed-{seed}/train_population.tsv"
     group:
-        "deployment"
+        "threshold"
     conda:
         "../envs/steep.yaml"
     resources:
         mem_mb=attempts(3000),
         runtime=attempts(15),
     params:
-        recipe=told(lambda experiment: experiment.recipe.population),
+        recipe=value(lambda experiment: experiment.recipe.population),
         checkpoint=unfinished("population"),
         code=code("train-population"),
     shell:
@@ -140,14 +140,14 @@ rule compile_population:
     benchmark:
         BENCHMARKS / "{experiment}/seed-{seed}/compile_population.tsv"
     group:
-        "deployment"
+        "threshold"
     conda:
         "../envs/steep.yaml"
     resources:
         mem_mb=attempts(1000),
         runtime=attempts(2),
     params:
-        weight_bits=told(lambda experiment: experiment.recipe.population["weight_bits"]),
+        weight_bits=value(lambda experiment: experiment.recipe.population["weight_bits"]),
         code=code("compile-population"),
     shell:
         command("compile-population", f"{JOB}, compilation")
@@ -163,7 +163,7 @@ rule compile_winner_take_all:
     benchmark:
         BENCHMARKS / "{experiment}/seed-{seed}/compile_winner_take_all.tsv"
     group:
-        "deployment"
+        "threshold"
     conda:
         "../envs/steep.yaml"
     resources:

@@ -91,7 +91,7 @@ def random_recipe(rng: random.Random, weighted: int) -> Config:
         "original": original,
         "sharpening": sharpening,
         "population": population,
-        "deployment": {"weight_bits": bits},
+        "compilation": {"weight_bits": bits},
     }
 
 
@@ -125,7 +125,7 @@ def random_config(rng: random.Random) -> Config:
         depth, weighted = len(layers) + 1, 1 + sum(layer["kind"] != "maxpool" for layer in layers)
         networks[f"n{number}"] = {"title": f"Network {number}", "layers": layers}
         recipes[f"r{number}"] = random_recipe(rng, weighted)
-        simulators = ["torch", "stpu", "brian2-reference"][: rng.choice((1, 2, 2, 3))]
+        simulators = ["torch", "stpu", "brian2-synapses"][: rng.choice((1, 2, 2, 3))]
         rng.shuffle(simulators)
         entry = {
             "dataset": dataset,
@@ -156,7 +156,7 @@ def random_config(rng: random.Random) -> Config:
         "recipes": recipes,
         "experiments": experiments,
         "evaluation": rng.choice(("test", "validation")),
-        "quantization": {
+        "sweep": {
             "frames": rng.choice((1, 5, 1000)),
             "weight_bits": rng.sample(range(2, 17), rng.choice((1, 2))),
         },
@@ -170,7 +170,7 @@ def random_config(rng: random.Random) -> Config:
                 "neurons": {"limit": rng.choice((1, 2048)), "assumed": True},
                 "buffer_slots": {"limit": rng.choice((1, 16)), "assumed": False},
             },
-            "studies": {
+            "sweep": {
                 "experiments": rng.sample(list(experiments), rng.randint(1, len(experiments))),
                 "frames": rng.choice((1, 5)),
                 "leaks": rng.choice(([1], [0], [0.5, 1, 0.3], [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])),
@@ -238,7 +238,7 @@ def run_seed(config: Config, key: str, seed: int, folder: Path) -> None:
     tested = frames / f"{config['evaluation']}.npz"
     here = folder / key / str(seed)
     here.mkdir(parents=True)
-    labels = {"experiment": key, "seed": seed} | {name: entry[name] for name in ("dataset", "encoding", "network")}
+    row = {"experiment": key, "seed": seed} | {name: entry[name] for name in ("dataset", "encoding", "network")}
     data = {"train": train, "validation": validation, "seed": seed}
     original, continued, sharpened = (here / f"{name}.safetensors" for name in ("original", "continued", "sharpened"))
     run(
@@ -265,14 +265,14 @@ def run_seed(config: Config, key: str, seed: int, folder: Path) -> None:
         history=here / "sharpened.csv",
         activations=here / "activations.npz",
     )
-    network, bits = here / "threshold.npz", recipe["deployment"]["weight_bits"]
+    network, bits = here / "threshold.npz", recipe["compilation"]["weight_bits"]
     run("compile-network", sharpened=sharpened, weight_bits=bits, output=network)
     for simulator in entry["simulators"]:
-        keep = []
+        record = []
         if "record" in entry and simulator != entry["simulators"][0]:
             depth = len(layers) + 1
             needed = {depth} if entry.get("readouts", ["potential"]) == ["potential"] else {depth - 1, depth}
-            keep = sorted({*entry["record"], *needed})
+            record = sorted({*entry["record"], *needed})
         parts = []
         for part in range(1, config["parts"] + 1):
             parts.append(here / f"{simulator}-part{part}.npz")
@@ -281,7 +281,7 @@ def run_seed(config: Config, key: str, seed: int, folder: Path) -> None:
                 simulator=simulator,
                 network=network,
                 frames=tested,
-                keep=keep,
+                record=record,
                 part=f"{part}/{config['parts']}",
                 output=parts[-1],
             )
@@ -313,7 +313,7 @@ def run_seed(config: Config, key: str, seed: int, folder: Path) -> None:
             **extra,
             network=circuit if suffix else network,
             readout=readout,
-            labels=labels,
+            row=row,
             frames=tested,
             spikes=files,
             scores=here / f"scores-{readout}.csv",
@@ -321,7 +321,7 @@ def run_seed(config: Config, key: str, seed: int, folder: Path) -> None:
         )
     run(
         "score-network",
-        labels=labels,
+        row=row,
         original=original,
         continued=continued,
         sharpened=sharpened,
@@ -330,10 +330,10 @@ def run_seed(config: Config, key: str, seed: int, folder: Path) -> None:
         classes=here / "classes.npz",
     )
     run(
-        "study-quantization",
-        labels=labels,
-        quantization=config["quantization"],
-        weight_bits=recipe["deployment"]["weight_bits"],
+        "sweep-weight-bits",
+        row=row,
+        settings=config["sweep"],
+        weight_bits=recipe["compilation"]["weight_bits"],
         sharpened=sharpened,
         network=network,
         frames=validation,
@@ -348,12 +348,12 @@ def run_seed(config: Config, key: str, seed: int, folder: Path) -> None:
         activity=here / "activity.npz",
         examples=here / "examples.npz",
     )
-    if key in config.get("stpu", {}).get("studies", {}).get("experiments", []):
-        studies = {k: v for k, v in config["stpu"]["studies"].items() if k not in ("experiments", "responses")}
+    if key in config.get("stpu", {}).get("sweep", {}).get("experiments", []):
+        settings = {k: v for k, v in config["stpu"]["sweep"].items() if k not in ("experiments", "responses")}
         run(
-            "study-stpu",
-            labels=labels,
-            studies=studies,
+            "sweep-stpu",
+            row=row,
+            settings=settings,
             seed=seed,
             network=network,
             frames=validation,
@@ -382,7 +382,7 @@ def run_seed(config: Config, key: str, seed: int, folder: Path) -> None:
 def draw(config: Config, folder: Path) -> None:
     """Draw every figure and make every table but those of costs and provenance."""
     seeds, figures, tables = config["seeds"], folder / "figures", folder / "tables"
-    studied = config.get("stpu", {}).get("studies", {}).get("experiments", [])
+    swept = config.get("stpu", {}).get("sweep", {}).get("experiments", [])
 
     def every(name: str, keys: list[str] | None = None) -> list[Path]:
         return [folder / key / str(seed) / name for key in keys or config["experiments"] for seed in seeds]
@@ -398,10 +398,10 @@ def draw(config: Config, folder: Path) -> None:
     compared = [path.with_name(path.name.replace("scores", "comparison")) for path in spiking]
     table("tabulate-comparisons", "comparisons", comparisons=compared)
     table("join-tables", "bits", title="bits", tables=every("bits.csv"))
-    table("join-tables", "study-margins", title="margins", tables=every("margins.csv"))
-    table("tabulate-margins", "margins", margins=tables / "study-margins.csv")
-    labels = [{"experiment": key, "seed": seed} for key in config["experiments"] for seed in seeds]
-    table("tabulate-activity", "activity", labels=labels, activity=every("activity.npz"))
+    table("join-tables", "sweep-margins", title="margins", tables=every("margins.csv"))
+    table("tabulate-margins", "margins", margins=tables / "sweep-margins.csv")
+    rows = [{"experiment": key, "seed": seed} for key in config["experiments"] for seed in seeds]
+    table("tabulate-activity", "activity", rows=rows, activity=every("activity.npz"))
     published = ROOT / "report/published/energy-per-frame.csv"
     per_event = ROOT / "report/published/energy-per-event.csv"
     table("tabulate-energy", "energy", activity=tables / "activity.csv", published=per_event)
@@ -458,16 +458,16 @@ def draw(config: Config, folder: Path) -> None:
             simulators=entry["simulators"],
             names=names,
         )
-        if key in studied:
+        if key in swept:
             run("plot-layout", **drawn, network=network, limits=config["stpu"]["limits"])
-    if studied:
-        table("join-tables", "stpu", title="STPU", tables=every("stpu.csv", studied))
-        responses = config["stpu"]["studies"]["responses"]
+    if swept:
+        table("join-tables", "stpu", title="STPU", tables=every("stpu.csv", swept))
+        responses = config["stpu"]["sweep"]["responses"]
         run("plot-responses", responses=responses, output=figures / "responses.svg")
-        for key in studied:
+        for key in swept:
             drawn = {"title": key, "output": figures / "any.svg", "experiment": key}
-            run("plot-leak", **drawn, studies=tables / "stpu.csv")
-            run("plot-robustness", **drawn, studies=tables / "stpu.csv", bits=tables / "bits.csv")
+            run("plot-leak", **drawn, sweep=tables / "stpu.csv")
+            run("plot-robustness", **drawn, sweep=tables / "stpu.csv", bits=tables / "bits.csv")
 
 
 def study(config: Config, folder: Path) -> None:

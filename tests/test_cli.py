@@ -66,7 +66,7 @@ def test_what_makes_an_entry_of_the_catalogue_takes_its_options(entry: Figure | 
     """The catalogue is read without importing what draws; so that both agree is a matter of this test."""
     module, _, function = entry.maker.partition(":")
     takes = inspect.signature(getattr(import_module(module), function)).parameters
-    assert list(takes) == [*entry.inputs, *entry.told]
+    assert list(takes) == [*entry.inputs, *entry.values]
 
 
 def test_every_verb_has_its_rule(root: Path) -> None:
@@ -192,7 +192,7 @@ def test_verbs_that_need_no_torch_do_not_import_it(verb: str, root: Path) -> Non
         (["steep.cli", "steep.threshold.compile", "steep.encodings"], ["torch", "brian2", "pandas", "scipy"]),
         (["steep.simulators.brian2_fast", "steep.simulators.brian2"], ["torch", "brian2", "pandas", "scipy"]),
         (["steep.simulators.stpu", "steep.simulators.brian2_lif"], ["torch"]),
-        (["steep.analysis.tables", "steep.analysis.scores", "steep.stpu.studies", "steep.figures.leak"], ["torch"]),
+        (["steep.analysis.tables", "steep.analysis.scores", "steep.stpu.sweeps", "steep.figures.leak"], ["torch"]),
     ],
 )
 def test_libraries_are_imported_where_they_are_needed_and_nowhere_else(modules: list[str], absent: list[str]) -> None:
@@ -217,8 +217,8 @@ def test_libraries_are_imported_where_they_are_needed_and_nowhere_else(modules: 
             ["plot-sigmoid", "--settings", '{"a": ["cube", 1]}'],
             "argument --settings: a.0: 'cube' is not known; write one",
         ),
-        (["score-network", "--labels", '{"experiment": "a"}'], "argument --labels: seed: missing; write it"),
-        (["tabulate-stpu", "--labels", '[{"experiment": "a"}]'], "argument --labels: 0.readout: missing; write it"),
+        (["score-network", "--row", '{"experiment": "a"}'], "argument --row: seed: missing; write it"),
+        (["tabulate-stpu", "--rows", '[{"experiment": "a"}]'], "argument --rows: 0.readout: missing; write it"),
         (["tabulate-talk", "--study", "{}"], "argument --study: experiments: missing; write it"),
     ],
 )
@@ -243,9 +243,9 @@ def test_files_that_belong_together_are_as_many(capsys: pytest.CaptureFixture[st
     assert main(["encode-frames", "--encoding", '{"kind":"current"}', "--images", "a", "--frames", "b", "c"]) == 1
     assert "--images 1 and --frames 2 entries; give as many of each, in the same order" in capsys.readouterr().err
     labels = '[{"experiment": "a", "seed": 0}]'
-    words = ["tabulate-activity", "--activity", "a", "b", "--labels", labels, "--csv", "c", "--html", "h"]
+    words = ["tabulate-activity", "--activity", "a", "b", "--rows", labels, "--csv", "c", "--html", "h"]
     assert main(words) == 1
-    assert "--activity 2 and --labels 1 entries" in capsys.readouterr().err
+    assert "--activity 2 and --rows 1 entries" in capsys.readouterr().err
 
 
 def test_an_interruption_is_told_whatever_comes_of_it(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

@@ -79,7 +79,7 @@ def test_it_works_without_a_checkout(tmp_path: Path) -> None:
     said, place = done.stdout.splitlines()
     accuracy = re.fullmatch(r"accuracy of the spiking network: (\d+)%", said)
     assert accuracy and int(accuracy[1]) > 85 and Path(place).is_relative_to(installed), done.stdout
-    words = ["--network", "network.npz", "--frames", "frames.npz", "--output", "spikes.npz", "--keep", "[1]"]
+    words = ["--network", "network.npz", "--frames", "frames.npz", "--output", "spikes.npz", "--record", "[1]"]
     done = run("-m", "steep", "simulate-network", "--simulator", "torch", *words)
     assert done.returncode == 0 and (folder / "spikes.npz").is_file(), done.stderr
     assert "sharpen-network" in run("-m", "steep", "--help").stdout

@@ -1,6 +1,7 @@
 """A stranger understands the pages at the first reading: short sentences, no private dialect."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,22 @@ def test_each_word_is_decided_once(root: Path) -> None:
     assert len(rows) == sum(line.startswith("| ") for line in page.splitlines()) > 50
     decided = [word for entry, _, _ in rows if entry != "Word" for word in entry.split(", ")]
     assert len(set(decided)) == len(decided)
+
+
+# Words that others use, and this project does not: the vocabulary says what stands in their place.
+NOT_OURS = r"\bbackends?\b|\bdeploy(ed|ment)?\b|\bjitter\b|\bdesign rules?\b"
+# Matplotlib's and PyTorch's own, setuptools' key and Snakemake's option.
+THEIRS = r"torch\.backends|build-backend|software-deployment-method|!= \"backend\"|^backend: tkagg|no such backend"
+
+
+def test_no_other_word_stands_beside_it(root: Path) -> None:
+    names = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True, check=True).stdout.split()
+    found = [
+        (name, line)
+        for name in names
+        if name.endswith((".py", ".smk", ".yaml", ".md", ".rst", ".h", "Snakefile"))
+        and name not in ("CHANGELOG.md", "docs/vocabulary.md", "tests/test_prose.py")
+        for line in (root / name).read_text(encoding="utf-8").splitlines()
+        if re.search(NOT_OURS, line, re.IGNORECASE) and not re.search(THEIRS, line)
+    ]
+    assert not found

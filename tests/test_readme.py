@@ -30,7 +30,7 @@ def words(path: Path) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_tables_are_the_references(root: Path, page: str) -> None:
+def test_tables_are_of_the_kept_run(root: Path, page: str) -> None:
     """`make keep` writes them; nobody edits them by hand."""
     text = (root / page).read_text()
     marks = set(re.findall(r"^<!-- (\w+) -->$", text, re.MULTILINE))
@@ -40,7 +40,7 @@ def test_tables_are_the_references(root: Path, page: str) -> None:
     assert re.search(rf"update-pages .*--pages .*{page}", (root / "Makefile").read_text())
 
 
-def test_the_table_of_the_readme_is_the_references(root: Path) -> None:
+def test_the_table_of_the_readme_is_of_the_kept_run(root: Path) -> None:
     talk = pd.read_csv(root / "report" / "kept" / "talk.csv")
     made = {"short": to_markdown(short_view(talk))}
     text = (root / "README.md").read_text()
@@ -48,26 +48,26 @@ def test_the_table_of_the_readme_is_the_references(root: Path) -> None:
     assert len(text.splitlines()) <= 150
 
 
-def test_what_the_readme_says_is_the_references(root: Path) -> None:
-    reference, text = root / "report" / "kept", words(root / "README.md")
-    talk = pd.read_csv(reference / "talk.csv")
+def test_what_the_readme_says_is_of_the_kept_run(root: Path) -> None:
+    kept, text = root / "report" / "kept", words(root / "README.md")
+    talk = pd.read_csv(kept / "talk.csv")
     mnist = talk[talk["data"] == "MNIST"]
     assert (mnist["original"] > mnist["talk_original"]).all() and (mnist["threshold"] > mnist["talk_spiking"]).all()
     assert (mnist["spiking_cost_continued"] < mnist["spiking_cost"]).all()
     assert f"cost on MNIST is worse: down to {mnist['spiking_cost_continued'].min():.2f} points" in text
-    cifar = pd.read_csv(reference / "cifar10" / "talk.csv").set_index("encoding").loc["current"]
+    cifar = pd.read_csv(kept / "cifar10" / "talk.csv").set_index("encoding").loc["current"]
     both = f"{cifar.spiking_cost:.2f} ± {cifar.spiking_cost_ci95:.2f} points, and {cifar.spiking_cost_continued:.2f}"
     assert (
         f"CIFAR-10 the spiking cost is {both} ± {cifar.spiking_cost_continued_ci95:.2f} against the continued" in text
     )
-    ratios = ratio_view(pd.read_csv(reference / "simulators-cost.csv")).set_index("The fast delivery")
+    ratios = ratio_view(pd.read_csv(kept / "simulators-cost.csv")).set_index("The fast delivery")
     against = ratios.loc["against Brian2 C++ standalone, own synapses"].str.rstrip("x").astype(float)
     assert f"is {against.min():.0f} to {against.max():.0f} times as fast as Brian2's own" in text
 
 
-def test_what_is_said_of_the_paper_study_is_the_references(root: Path) -> None:
-    reference, text = root / "report" / "kept", words(root / "docs" / "results.md")
-    talk = pd.read_csv(reference / "talk.csv").set_index("experiment")
+def test_what_is_said_of_the_paper_study_is_of_the_kept_run(root: Path) -> None:
+    kept, text = root / "report" / "kept", words(root / "docs" / "results.md")
+    talk = pd.read_csv(kept / "talk.csv").set_index("experiment")
     costs = {key: f"{row.spiking_cost:.2f} ± {row.spiking_cost_ci95:.2f}" for key, row in talk.iterrows()}
     dnn = talk.loc["stpu-dnn-binarized"]
     assert f"from 0: {costs['stpu-dnn-binarized']} points" in text and abs(dnn.spiking_cost) < dnn.spiking_cost_ci95
@@ -76,7 +76,7 @@ def test_what_is_said_of_the_paper_study_is_the_references(root: Path) -> None:
         f"Against the continued network it is {dnn.spiking_cost_continued:.2f} ± {dnn.spiking_cost_continued_ci95:.2f}."
         in text
     )
-    accuracy = pd.read_csv(reference / "accuracy.csv")
+    accuracy = pd.read_csv(kept / "accuracy.csv")
     own = accuracy[accuracy["experiment"] == "stpu-dnn-binarized"]
     spikes = own[own["readout"] == "spikes"].groupby("seed")["accuracy"].first()
     by_spikes = interval((spikes - own[own["stage"] == "original"].set_index("seed")["accuracy"]).to_numpy())
@@ -89,7 +89,7 @@ def test_what_is_said_of_the_paper_study_is_the_references(root: Path) -> None:
     cells = talk.loc["hyperspectral-generated"]
     told = f"{cells.talk_spiking - cells.talk_original:.1f}"
     assert f"The spiking cost is {costs[cells.name]} points, in the talk {told}." in text
-    sizes = pd.read_csv(reference / "stpu.csv").set_index(["experiment", "readout"])["neurons"][cnn.name]
+    sizes = pd.read_csv(kept / "stpu.csv").set_index(["experiment", "readout"])["neurons"][cnn.name]
     assert sizes["potential"] <= 2048 < min(sizes["spikes"], sizes["wta"]) and "more than the 2,048 that" in text
     scene = talk.loc["samson-real"]
     assert (
@@ -106,18 +106,18 @@ def test_every_simulator_measured_gave_the_same_spikes(root: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["", "ablations", "cifar10", "encodings"])
-def test_the_reference_agrees_with_itself(root: Path, folder: str) -> None:
-    reference = root / "report" / "kept" / folder
-    accuracy, talk = (pd.read_csv(reference / f"{name}.csv") for name in ("accuracy", "talk"))
+def test_the_kept_run_agrees_with_itself(root: Path, folder: str) -> None:
+    kept = root / "report" / "kept" / folder
+    accuracy, talk = (pd.read_csv(kept / f"{name}.csv") for name in ("accuracy", "talk"))
     for row in talk.itertuples():
         own = accuracy[accuracy["experiment"] == row.experiment]
         for column, stage in (("original", "original"), ("sharpened", "sharpened"), ("threshold", "threshold")):
             means = own[(own["stage"] == stage) & (own["readout"] == "potential")].groupby("seed")["accuracy"].mean()
             assert getattr(row, column) == pytest.approx(means.mean())
-    assert pd.read_csv(reference / "comparisons.csv")["differing"].sum() == 0
+    assert pd.read_csv(kept / "comparisons.csv")["differing"].sum() == 0
 
 
-def test_what_is_said_of_encodings_is_the_references(root: Path) -> None:
+def test_what_is_said_of_encodings_is_of_the_kept_run(root: Path) -> None:
     text = words(root / "docs" / "results.md")
     talk = pd.read_csv(root / "report" / "kept" / "encodings" / "talk.csv").set_index("encoding")
     for row in talk.itertuples():
@@ -142,7 +142,7 @@ def gain(root: Path, experiment: str) -> tuple[float, float]:
     return interval((by_seed["spikes"] - by_seed["potential"]).to_numpy())
 
 
-def test_what_is_said_of_cifar10_is_the_references(root: Path) -> None:
+def test_what_is_said_of_cifar10_is_of_the_kept_run(root: Path) -> None:
     text = words(root / "docs" / "results.md").replace("*", "")
     talk = pd.read_csv(root / "report" / "kept" / "cifar10" / "talk.csv").set_index("encoding")
     current, contours = talk.loc["current"], talk.loc["contours"]
@@ -167,12 +167,12 @@ def test_what_is_said_of_cifar10_is_the_references(root: Path) -> None:
     assert f"fewer epochs, {less[0]} and {less[1]} in place of {more[0]} and {more[1]}" in text
 
 
-def test_what_is_said_of_sharpening_is_the_references(root: Path) -> None:
-    reference = root / "report" / "kept" / "ablations"
+def test_what_is_said_of_sharpening_is_of_the_kept_run(root: Path) -> None:
+    kept = root / "report" / "kept" / "ablations"
     study = yaml.safe_load((root / "config" / "ablations.yaml").read_text())
-    accuracy = pd.read_csv(reference / "accuracy.csv")
+    accuracy = pd.read_csv(kept / "accuracy.csv")
     table = effect_table(study, accuracy)
-    pd.testing.assert_frame_equal(table, pd.read_csv(reference / "effects.csv"))
+    pd.testing.assert_frame_equal(table, pd.read_csv(kept / "effects.csv"))
     effects = table.set_index("experiment")
     text = re.sub(r"\s+", " ", (root / "docs" / "sharpening.md").read_text())
     results = words(root / "docs" / "results.md")
@@ -193,24 +193,24 @@ def test_what_is_said_of_sharpening_is_the_references(root: Path) -> None:
     assert len(told) == 8 and f"of {len(effects) - 1} rows about one" in text  # everything else is said to be open
     assert f"loses {said['late']} points where" in results
     assert f"likely loses {said['no-surrogate']} points." in results
-    assert 2.6 < (accuracy_of(accuracy, "reference") - accuracy_of(accuracy, "no-surrogate")).min() < 2.7
+    assert 2.6 < (accuracy_of(accuracy, "baseline") - accuracy_of(accuracy, "no-surrogate")).min() < 2.7
     for name in ("surrogate-32", "sgd"):  # as steps with real weights
-        steps = accuracy_of(accuracy, name, "sharpened") - accuracy_of(accuracy, "reference", "sharpened")
+        steps = accuracy_of(accuracy, name, "sharpened") - accuracy_of(accuracy, "baseline", "sharpened")
         mean, half = interval(steps.to_numpy())
         assert abs(mean) < half
 
     def behind(name: str) -> str:
-        original = accuracy_of(accuracy, "reference", "original") - accuracy_of(accuracy, name, "original")
+        original = accuracy_of(accuracy, "baseline", "original") - accuracy_of(accuracy, name, "original")
         return "{:.2f} ± {:.2f}".format(*interval(original.to_numpy()))
 
     def cheaper(name: str) -> str:
-        costs = [accuracy_of(accuracy, each) - accuracy_of(accuracy, each, "original") for each in (name, "reference")]
+        costs = [accuracy_of(accuracy, each) - accuracy_of(accuracy, each, "original") for each in (name, "baseline")]
         return "{:.2f} ± {:.2f}".format(*interval((costs[0] - costs[1]).to_numpy()))
 
     assert f"which lie {behind('from-sigmoid')} and {behind('from-tanh')} behind" in text
     assert f"less than from ReLU, by {cheaper('from-sigmoid')} and {cheaper('bounded-relu')}." in text
     assert f"The original network loses {behind('no-normalization')} of them." in text
-    first = pd.read_csv(reference / "talk.csv").set_index("experiment").loc["reference"]
+    first = pd.read_csv(kept / "talk.csv").set_index("experiment").loc["baseline"]
     plain = text.replace("−", "-")
     assert (
         f"The spiking cost of this small network is {first.spiking_cost:.2f} ± {first.spiking_cost_ci95:.2f} points."
@@ -228,8 +228,8 @@ def accuracy_of(accuracy: pd.DataFrame, experiment: str, stage: str = "threshold
     return chosen.set_index("seed")["accuracy"].sort_index()
 
 
-def test_the_picture_shows_the_reference(root: Path, tmp_path: Path) -> None:
-    """Redrawn from the reference table, but for what it says it was made from."""
+def test_the_picture_shows_the_kept_run(root: Path, tmp_path: Path) -> None:
+    """Redrawn from the kept table, but for what it says it was made from."""
     talk = pd.read_csv(root / "report" / "kept" / "talk.csv")
     study = yaml.safe_load((root / "config" / "paper.yaml").read_text())
     save_figure(draw(overview(verdict_table(talk, study)), "test"), tmp_path / "overview.svg")

@@ -14,7 +14,7 @@ from steep.sharpening.training import sharpen
 from steep.simulators import load_simulator
 from steep.stpu.brian2_stpu import simulate as simulate_model
 from steep.stpu.layout import from_threshold_network
-from steep.stpu.studies import stimulus_of
+from steep.stpu.sweeps import stimulus_of
 from steep.threshold.compile import compile_network
 from steep.threshold.margins import margin_rows
 from steep.training import continue_original, train_original
@@ -66,7 +66,7 @@ def test_a_study_in_one_process_changes_no_setting(chosen: None, bars: Frames) -
     sharpened = sharpen(original, SPEC, SharpeningRecipe.of(RECIPE | STEPS), bars, bars, 0)[0].tensors()
     assert current() == settings
     network = compile_network(sharpened, SPEC, 4)
-    for simulator in ("torch", "brian2-reference", "stpu"):
+    for simulator in ("torch", "brian2-synapses", "stpu"):
         load_simulator(simulator)(network, bars.values[:5])
         assert current() == settings, simulator
     margin_rows(network, sharpened, SPEC, bars.first(5))

@@ -99,14 +99,14 @@ def test_settings_that_cannot_be_read_are_one_line(tmp_path: Path, job: list[str
 
 @pytest.fixture
 def job(tmp_path: Path) -> list[str]:
-    """Return the arguments of a simulation by Brian2's reference, of more units than 8 bits can count."""
+    """Return the arguments of a simulation by Brian2's own synapses, of more units than 8 bits can count."""
     weight = np.random.default_rng(0).integers(-3, 4, (300, 9)).astype(np.int32)
     ThresholdNetwork((1, 3, 3), (DenseLayer(weight, np.full(300, 0.5)),)).save(tmp_path / "network.npz")
     values = (np.random.default_rng(1).random((20, 1, 3, 3)) < 0.5).astype(np.uint8)
     Frames(values, np.zeros(20, np.uint8), 3, full_scale=1).save(tmp_path / "frames.npz")
     files = {"network": "network.npz", "frames": "frames.npz", "output": "spikes.npz"}
     named = [part for option, file in files.items() for part in (f"--{option}", str(tmp_path / file))]
-    return [*named, "--simulator", "brian2-reference"]
+    return [*named, "--simulator", "brian2-synapses"]
 
 
 def test_the_user_s_brian2_preferences_change_no_spike(tmp_path: Path, job: list[str]) -> None:

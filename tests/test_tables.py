@@ -127,16 +127,16 @@ def made(tmp_path: Path, root: Path) -> dict[str, Path | str]:
             for bits in (2, 8)
         ],
     )
-    studied = {"leak": 1.0, "spacing": 1, "drop": 0.0, "insert": 0.0, "jitter": 0.0, "frames": 9, "correct": 8}
+    swept = {"leak": 1.0, "spacing": 1, "dropped": 0.0, "inserted": 0.0, "late": 0.0, "frames": 9, "correct": 8}
     write(
         "stpu",
         [
-            labels | studied | setting | {"accuracy": 88.0}
+            labels | swept | setting | {"accuracy": 88.0}
             for _, _, labels in each
             for setting in (
-                {"study": "leak", "leak": 0.5},
-                {"study": "leak", "spacing": 2},
-                *({"study": "faults", kind: rate} for kind in ("drop", "insert", "jitter") for rate in (0.0, 0.1)),
+                {"sweep": "leak", "leak": 0.5},
+                {"sweep": "leak", "spacing": 2},
+                *({"sweep": "faults", kind: rate} for kind in ("dropped", "inserted", "late") for rate in (0.0, 0.1)),
             )
         ],
     )
@@ -193,8 +193,8 @@ def test_names_that_look_like_numbers_go_through_every_table_and_figure(
     for name in NAMES:
         which = {"experiment": name, "title": name}
         run("plot-bits", bits=made["bits"], layers="[1]", **which)
-        run("plot-leak", studies=made["stpu"], **which)
-        run("plot-robustness", studies=made["stpu"], bits=made["bits"], **which)
+        run("plot-leak", sweep=made["stpu"], **which)
+        run("plot-robustness", sweep=made["stpu"], bits=made["bits"], **which)
 
 
 def test_an_experiment_that_a_table_lacks_is_named(

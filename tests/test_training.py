@@ -69,8 +69,8 @@ def test_the_learning_rate_rises_and_falls() -> None:
 
 def test_seed_and_stage_choose_the_random_numbers() -> None:
     drawn = []
-    for seed, stage in ((0, 0), (0, 1), (1, 0), (0, 0)):
-        prepare_torch(seed, stage)
+    for seed, stream in ((0, 0), (0, 1), (1, 0), (0, 0)):
+        prepare_torch(seed, stream)
         drawn.append(DeepNetwork(SPEC).tensors()["output.weight"].tobytes())
     assert drawn[0] == drawn[3] and len(set(drawn)) == 3
 

@@ -67,7 +67,7 @@ def test_every_number_is_there_and_consistent(study: Path) -> None:
 
 def test_simulators_were_compared_in_full(study: Path) -> None:
     table = pd.read_csv(study / "results" / "test" / "tables" / "comparisons.csv")
-    cnn, dense = ("brian2", "stpu"), ("brian2-fast", "brian2-reference", "stpu")
+    cnn, dense = ("brian2", "stpu"), ("brian2-fast", "brian2-synapses", "stpu")
     # Layer and units of what was kept and compared; of the dense network only the output layer is.
     units = {
         ("small-cnn-digits", "potential", cnn): {1: 2 * 18 * 18, 2: 2 * 9 * 9, 3: 20, 4: 10},
@@ -140,7 +140,7 @@ def test_experiments_that_differ_in_sharpening_share_what_comes_before(study: Pa
         files = re.findall(r"--(?:original|continued|teacher) results/ablations/(\S+)", arguments)
         found.setdefault(verb, {})[job] = [file.replace("/seed-10/", "/") for file in files]
     assert set(found["train-original"]) == {
-        "reference",
+        "baseline",
         "no-normalization",
         "leaky-relu",
         "bounded-relu",
@@ -149,7 +149,7 @@ def test_experiments_that_differ_in_sharpening_share_what_comes_before(study: Pa
     }
     assert set(found["continue-original"]) == set(found["train-original"]) | {"no-dropout", "adam", "sgd"}
     assert set(found["sharpen-network"]) == set(found["score-network"]) == set(config["experiments"])
-    original, continued = "reference/original.safetensors", "reference/continued.safetensors"
+    original, continued = "baseline/original.safetensors", "baseline/continued.safetensors"
     assert found["sharpen-network"]["surrogate-1"] == [original]
     assert found["sharpen-network"]["taught-by-original"] == [original, original]
     assert found["sharpen-network"]["taught-by-continued"] == [original, continued]
@@ -182,8 +182,8 @@ def test_a_second_run_does_nothing(study: Path) -> None:
 
 
 STPU = {
-    "study_stpu",
-    "study_quantization",
+    "sweep_stpu",
+    "sweep_weight_bits",
     "join_tables",
     "tabulate_stpu",
     "plot_leak",
@@ -227,8 +227,8 @@ AFTER_SHARPENING = (
         "compare_simulators",
         "score_network",
         "summarize_spikes",
-        "study_stpu",
-        "study_quantization",
+        "sweep_stpu",
+        "sweep_weight_bits",
         "export_nir",
         "export_model",
         "record_provenance",
@@ -374,7 +374,7 @@ def test_a_damaged_result_is_one_line_with_the_remedy(study: Path) -> None:
         (
             "weight_bits: 8",
             "weight_bit: 8",
-            "recipes.quick.deployment.weight_bit: unknown key; did you mean 'weight_bits'?",
+            "recipes.quick.compilation.weight_bit: unknown key; did you mean 'weight_bits'?",
         ),
     ],
 )
@@ -428,7 +428,7 @@ def test_missing_data_offline_is_one_line(study: Path, tmp_path: Path, root: Pat
 def test_every_table_has_a_page_and_every_result_a_trace(study: Path) -> None:
     results = study / "results" / "test"
     pages = {path.stem for path in (results / "tables").glob("*.html")}
-    assert {"verdicts", "talk", "accuracy", "activity", "energy", "study-bits", "study-stpu", "stpu", "traces"} <= pages
+    assert {"verdicts", "talk", "accuracy", "activity", "energy", "sweep-bits", "sweep-stpu", "stpu", "traces"} <= pages
     assert all((results / "tables" / f"{name}.csv").is_file() for name in pages)
     traces = pd.read_csv(results / "tables" / "traces.csv")
     figures = sorted(str(path.relative_to(study)) for path in (results / "figures").glob("*.svg"))

@@ -2,7 +2,7 @@
 
 Each class has a key, the N units of the layer that should fire for it (Whetstone's N-hot key; Severa et al., 2019). In
 training the scores of the classes are the numbers of their units that fire, times a factor, into softmax and
-cross-entropy. The layer learns from the spikes of the deployed network's last hidden layer, which stay as they are, so
+cross-entropy. The layer learns from the spikes of the threshold network's last hidden layer, which stay as they are, so
 all readouts of a network share its hidden layers.
 
 Training starts from random weights, as Whetstone's does, or from those of the network's output layer, which has learnt
@@ -24,7 +24,7 @@ from steep.sharpening.activation import CALIBRATION_FRAMES, begin_sharpening, se
 from steep.sharpening.schedules import Moment, sharpness_at
 from steep.training import ESTIMATION_FRAMES, History, estimate_statistics, fit, prepare_torch
 
-STAGE = 2  # random numbers of its own, see `steep.training`
+STREAM = 2  # random numbers of its own, see `steep.training`
 FULL_SCORE = 10.0  # score of a class whose units all fire
 SPREAD = 10.0  # odds that a class's most ready unit fires, over those of the class; its least ready one's, under them
 
@@ -43,7 +43,7 @@ def population_key(classes: int, units: int, active: int, seed: int) -> np.ndarr
     """
     if active > units:
         raise SteepError(f"population: active is {active}, but there are {units} units; write at most as many")
-    random = np.random.default_rng([seed, STAGE])
+    random = np.random.default_rng([seed, STREAM])
     key, used = np.zeros((classes, units), bool), np.zeros(units, np.int64)
     for row in key:
         order = np.lexsort((random.random(units), used))  # least used first, at random among equals
@@ -114,14 +114,14 @@ def train_population(
     recipe : how.
     seed : of the key, initial weights, dropout and batch order.
     checkpoint : file to go on from after an interruption (see `steep.resume`).
-    output : weights of the deployed network's output layer, where the recipe starts from them.
+    output : weights of the threshold network's output layer, where the recipe starts from them.
 
     Returns
     -------
     A network of one layer of steps, whose output weights are the key times a factor; and one row per epoch.
 
     """
-    shuffle = prepare_torch(seed, STAGE)
+    shuffle = prepare_torch(seed, STREAM)
     spec = {
         "input_shape": list(train.shape),
         "full_scale": train.full_scale,

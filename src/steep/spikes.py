@@ -17,7 +17,7 @@ class PackedLayers(Sequence[np.ndarray]):
     Parameters
     ----------
     packed : for each layer uint8 (frames, ceil(units / 8)), the most significant bit first as in `numpy.packbits`, or
-        None for a layer whose spikes were not kept.
+        None for a layer whose spikes were not recorded.
     units : number of units of each layer.
 
     """
@@ -27,7 +27,7 @@ class PackedLayers(Sequence[np.ndarray]):
         self.packed, self.units = tuple(packed), tuple(units)
 
     def __len__(self) -> int:
-        """Return the number of layers, kept or not."""
+        """Return the number of layers, recorded or not."""
         return len(self.packed)
 
     @overload
@@ -37,19 +37,20 @@ class PackedLayers(Sequence[np.ndarray]):
     def __getitem__(self, index: slice) -> "PackedLayers": ...
 
     def __getitem__(self, index: int | slice) -> "np.ndarray | PackedLayers":
-        """Return the spikes of a layer, bool (frames, units); SteepError when they were not kept."""
+        """Return the spikes of a layer, bool (frames, units); SteepError when they were not recorded."""
         if isinstance(index, slice):
             return PackedLayers(self.packed[index], self.units[index])
         layer = self.packed[index]
         if layer is None:
             raise SteepError(
-                f"the spikes of layer {range(len(self))[index] + 1} were not kept; name it under `record` in the config"
+                f"the spikes of layer {range(len(self))[index] + 1} were not recorded; name it under `record` in "
+                "the config"
             )
         return unpack_bits(layer, self.units[index]).view(bool)
 
     @property
-    def kept(self) -> list[int]:
-        """Numbers of the layers whose spikes were kept, from 1."""
+    def recorded(self) -> list[int]:
+        """Numbers of the layers whose spikes were recorded, from 1."""
         return [number for number, layer in enumerate(self.packed, 1) if layer is not None]
 
 
@@ -134,10 +135,10 @@ def _check_packed(packed: np.ndarray, units: int, frames: int) -> None:
         raise ValueError(f"{packed.dtype} {packed.shape} for {units} units in {frames} frames")
 
 
-def kept_layers(depth: int, keep: Collection[int] | None) -> list[int]:
-    """Return the numbers, from 1, of the layers of a network of `depth` layers whose spikes are kept; SteepError when
-    `keep` names one that is not there."""
-    wrong = sorted(set(keep or ()) - set(range(1, depth + 1)))
+def recorded_layers(depth: int, record: Collection[int] | None) -> list[int]:
+    """Return the numbers, from 1, of the layers of a network of `depth` layers whose spikes are recorded;
+    SteepError when `record` names one that is not there."""
+    wrong = sorted(set(record or ()) - set(range(1, depth + 1)))
     if wrong:
         raise SteepError(f"record: there is no layer {wrong[0]}; the network has layers 1 to {depth}")
-    return [number for number in range(1, depth + 1) if keep is None or number in keep]
+    return [number for number in range(1, depth + 1) if record is None or number in record]

@@ -26,7 +26,7 @@ TEXT = frozenset(
         "stage",
         "readout",
         "quantity",
-        "study",
+        "sweep",
         "changed",
         "claim",
         "verdict",

@@ -48,9 +48,9 @@ def keep_memory() -> None:
         mallopt(M_MMAP_THRESHOLD, 2**31 - 1) or mallopt(M_MMAP_THRESHOLD, 2**25)
 
 
-def prepare_torch(seed: int, stage: int) -> torch.Generator:
-    """Make torch repeatable for a seed and a stage of the study: one compute thread (other thread counts give other
-    bits), seeded, deterministic kernels only. It stays so; see `steep.settings` for going back.
+def prepare_torch(seed: int, stream: int) -> torch.Generator:
+    """Make torch repeatable for a seed and a stream of random numbers: one compute thread (other thread counts give
+    other bits), seeded, deterministic kernels only. It stays so; see `steep.settings` for going back.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def prepare_torch(seed: int, stage: int) -> torch.Generator:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     DETERMINISTIC.fill_uninitialized_memory = False  # every kernel used writes all it returns
-    state, shuffle = (int(n) for n in np.random.SeedSequence([seed, stage]).generate_state(2))
+    state, shuffle = (int(n) for n in np.random.SeedSequence([seed, stream]).generate_state(2))
     torch.manual_seed(state)
     return torch.Generator().manual_seed(shuffle)
 

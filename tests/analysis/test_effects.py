@@ -51,7 +51,7 @@ def test_what_a_change_does_is_told_seed_by_seed() -> None:
         "plain": "baseline",
         "good": "better",
         "bad": "worse",
-        "noise": "open",
+        "noise": "not distinguishable",
         "nothing": "same",
         "shift": "unclear",
     }

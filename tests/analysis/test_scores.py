@@ -131,7 +131,7 @@ def test_the_network_of_every_simulator_is_held_against_the_file(tmp_path: Path,
         return main(
             [
                 "compare-simulators",
-                "--labels",
+                "--row",
                 '{"experiment": "a", "seed": 0}',
                 "--readout",
                 "potential",

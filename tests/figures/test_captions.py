@@ -45,7 +45,7 @@ def test_sentences_are_apart(name: str, study: str) -> None:
     if "baseline" not in config and name == "effects":
         return
     for experiment, entry in config["experiments"].items():
-        text = caption(name, config, experiment=experiment, dataset=entry["dataset"], study="bits")
+        text = caption(name, config, experiment=experiment, dataset=entry["dataset"], sweep="bits")
         assert not re.search(r"[a-z`*)][.:;][A-Z]", text), text
         lengths = [len(sentence.split()) for sentence in re.split(r"(?<=[.?!])[*_)]*\s+", text)]
         assert max(lengths) <= 35 and sum(lengths) < 20 * len(lengths), text
@@ -53,7 +53,7 @@ def test_sentences_are_apart(name: str, study: str) -> None:
 
 
 def test_a_study_is_described_alone_and_only_its_own_data_called_generated() -> None:
-    texts = {study: caption("study", STUDIES["paper"], study=study) for study in ("stpu", "bits", "margins")}
+    texts = {sweep: caption("sweep", STUDIES["paper"], sweep=sweep) for sweep in ("stpu", "bits", "margins")}
     assert "frame spacing" in texts["stpu"] and "**generated**" not in texts["stpu"]
     assert "bits of the integer" in texts["bits"] and "frame spacing" not in texts["bits"]
     assert "hyperspectral-generated are **generated**" in texts["bits"]

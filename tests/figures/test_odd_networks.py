@@ -140,7 +140,7 @@ def test_no_synapses_are_not_a_number() -> None:
     plt.close(figure)
 
 
-STUDY = {"leak": 1.0, "spacing": 1, "drop": 0.0, "insert": 0.0, "jitter": 0.0, "seed": 0, "accuracy": 90.0}
+SWEEP = {"leak": 1.0, "spacing": 1, "dropped": 0.0, "inserted": 0.0, "late": 0.0, "seed": 0, "accuracy": 90.0}
 BITS = pd.DataFrame({"changed": ["all", "1"], "bits": 4, "seed": 0, "accuracy": [50.0, 60]})
 EFFECTS = pd.DataFrame(
     {"change": ["none"], "threshold": [96.0], "effect": [np.nan], "effect_ci95": [np.nan], "verdict": ["baseline"]}
@@ -149,7 +149,7 @@ EFFECTS = pd.DataFrame(
 
 def test_every_leak_has_a_curve_of_its_own_look() -> None:
     leaks = np.linspace(0, 1, 13)
-    rows = pd.DataFrame([STUDY | {"study": "leak", "leak": value, "spacing": s} for value in leaks for s in (1, 2)])
+    rows = pd.DataFrame([SWEEP | {"sweep": "leak", "leak": value, "spacing": s} for value in leaks for s in (1, 2)])
     figure = leak.draw(rows, "t")
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert labels == [f"leak {value:g}" for value in leaks]
@@ -168,7 +168,7 @@ def test_as_many_ways_as_there_are_have_curves() -> None:
 
 @pytest.mark.parametrize("rates", [[0.0], [1.0], [0.0, 1e-9]])
 def test_any_fault_rates_are_drawn(rates: list[float]) -> None:
-    rows = [STUDY | {"study": "faults", kind: rate} for kind in robustness.KINDS for rate in rates]
+    rows = [SWEEP | {"sweep": "faults", kind: rate} for kind in robustness.KINDS for rate in rates]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         robustness.draw(pd.DataFrame(rows), BITS, "t").draw_without_rendering()

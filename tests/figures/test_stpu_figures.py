@@ -14,15 +14,15 @@ from steep.stpu.layout import from_threshold_network
 from steep.threshold.network import DenseLayer, ThresholdNetwork
 
 
-def studies() -> pd.DataFrame:
+def sweep() -> pd.DataFrame:
     rng = np.random.default_rng(0)
-    base = {"leak": 1.0, "spacing": 1, "drop": 0.0, "insert": 0.0, "jitter": 0.0}
+    base = {"leak": 1.0, "spacing": 1, "dropped": 0.0, "inserted": 0.0, "late": 0.0}
     rows = [
-        base | {"study": "leak", "leak": k, "spacing": s, "seed": n} for k in (1.0, 0.5) for s in (1, 2) for n in (0, 1)
+        base | {"sweep": "leak", "leak": k, "spacing": s, "seed": n} for k in (1.0, 0.5) for s in (1, 2) for n in (0, 1)
     ]
     rows += [
-        base | {"study": "faults", kind: r, "seed": n}
-        for kind in ("drop", "insert", "jitter")
+        base | {"sweep": "faults", kind: r, "seed": n}
+        for kind in ("dropped", "inserted", "late")
         for r in (0, 0.1)
         for n in (0, 1)
     ]
@@ -43,9 +43,9 @@ LAYOUT = from_threshold_network(
 )
 RESPONSES = {"steps": 30, "bits": 8, "alpha": 5, "difference": [2, 8]}
 FIGURES = {
-    "leak": lambda: leak.draw(studies(), "t"),
+    "leak": lambda: leak.draw(sweep(), "t"),
     "bits": lambda: bits_figure.draw(pd.concat([BITS, BITS.assign(changed=1), BITS.assign(changed=2)]), [1, 3], "t"),
-    "robustness": lambda: robustness.draw(studies(), BITS, "t"),
+    "robustness": lambda: robustness.draw(sweep(), BITS, "t"),
     "responses": lambda: responses.draw(RESPONSES),
     "layout": lambda: layout_figure.draw(LAYOUT, LIMITS, "t"),
 }

@@ -44,9 +44,9 @@ MADE = simulated("even kernel, zeros around", "ordinary")
 COUNTS = np.array([[3, 1, 0], [0, 2, 1], [1, 0, 4]])
 HISTORY = pd.DataFrame({"seed": 0, "epoch": [0, 1], "sharpness": [0, 1.0], "validation_accuracy": [98.0, 97]})
 BITS = pd.DataFrame({"changed": ["all", "1"], "bits": 4, "seed": 0, "accuracy": [50.0, 60]})
-STUDY = {"leak": 1.0, "spacing": 1, "drop": 0.0, "insert": 0.0, "jitter": 0.0, "seed": 0, "accuracy": 90.0}
-STUDIES = pd.DataFrame(
-    [STUDY | {"study": "leak"}, STUDY | {"study": "faults"}, STUDY | {"study": "faults", "drop": 0.1}]
+SWEEP = {"leak": 1.0, "spacing": 1, "dropped": 0.0, "inserted": 0.0, "late": 0.0, "seed": 0, "accuracy": 90.0}
+SWEEPS = pd.DataFrame(
+    [SWEEP | {"sweep": "leak"}, SWEEP | {"sweep": "faults"}, SWEEP | {"sweep": "faults", "dropped": 0.1}]
 )
 RECORDED = {
     "histogram": np.ones((2, 1, len(EDGES) - 1), np.int64),
@@ -89,11 +89,11 @@ FIGURES: dict[str, Any] = {
     "feature_maps": lambda words: feature_maps.draw(MADE["activity"], words),
     "layers": lambda words: layers.draw(MADE["examples"], MADE["network"].shapes, words),
     "layout": lambda words: layout.draw(from_threshold_network(MADE["network"], clock=True), {}, words),
-    "leak": lambda words: leak.draw(STUDIES, words),
+    "leak": lambda words: leak.draw(SWEEPS, words),
     "mistakes": lambda words: mistakes.draw(MADE["examples"], MADE["network"], [words] * 3, "title"),
     "mistakes's title": lambda words: mistakes.draw(MADE["examples"], MADE["network"], list("abc"), words),
     "overview": lambda words: overview.draw(overview_table(words), "test"),
-    "robustness": lambda words: robustness.draw(STUDIES, BITS, words),
+    "robustness": lambda words: robustness.draw(SWEEPS, BITS, words),
     "sharpening": lambda words: sharpening.draw(HISTORY, HISTORY[HISTORY["epoch"] > 0], words),
     "sigmoid": lambda words: sigmoid.draw({words: ("sigmoid", 2.0)}),
 }

@@ -33,7 +33,7 @@ def test_all_simulators_agree_on_every_width_of_weights_with_one_program(name: s
         frames = frames_for(network, seed, 40)
         spikes = brian2_fast.simulate(network, frames)
         built.setdefault(network.float_dtype, set()).add(program.program_for(network))
-        for other in ("torch", "brian2-reference", "stpu"):
+        for other in ("torch", "brian2-synapses", "stpu"):
             same(spikes, load_simulator(other)(network, frames))
         for number in range(0, 40, 7):
             fired, potential = evaluate_plainly(network, frames[number])
@@ -75,7 +75,7 @@ def test_delivery_on_random_architectures(number: int, tmp_path: Path) -> None:
             continue
         frames = frames_for(given, seed, 25)
         spikes = brian2_fast._run(executable, given, frames, None)
-        for other in ("torch", "stpu", "brian2-reference")[: 2 + (seed == 0)]:
+        for other in ("torch", "stpu", "brian2-synapses")[: 2 + (seed == 0)]:
             same(spikes, load_simulator(other)(given, frames))
 
 
@@ -106,18 +106,18 @@ def small() -> ThresholdNetwork:
     return with_weights(ThresholdNetwork((1, 3, 3), (dense(8, 9), dense(7, 8), dense(3, 7))), 1, 5)
 
 
-def test_kept_layers_and_blocks_of_frames(small: ThresholdNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recorded_layers_and_blocks_of_frames(small: ThresholdNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = frames_for(small, 3, 20)
     whole = load_simulator("torch")(small, frames)
     monkeypatch.setattr(brian2_fast, "BLOCK", 6)
-    spikes = brian2_fast.simulate(small, frames, keep=[2])
-    assert spikes.packed().kept == [2]
+    spikes = brian2_fast.simulate(small, frames, record=[2])
+    assert spikes.packed().recorded == [2]
     assert np.array_equal(spikes.layers[1], whole.layers[1])
     assert np.array_equal(spikes.potential, whole.potential)
-    with pytest.raises(SteepError, match="layer 3 were not kept"):
+    with pytest.raises(SteepError, match="layer 3 were not recorded"):
         _ = spikes.layers[-1]
     with pytest.raises(SteepError, match="there is no layer 4; the network has layers 1 to 3"):
-        brian2_fast.simulate(small, frames, keep=[4])
+        brian2_fast.simulate(small, frames, record=[4])
     streamed = list(brian2_fast.simulate_blocks(small, (frames[k : k + 5] for k in range(0, 20, 5))))
     same(Spikes.joined(streamed), whole)
     assert len(brian2_fast.simulate(small, frames[:0]).potential) == 0
@@ -176,7 +176,7 @@ def test_processes_that_start_at_once_build_one_program(small: ThresholdNetwork,
     assert sorted(re.sub("^[0-9a-f]{20}", "", name) for name in names) == ["", ".lock"]
 
 
-def test_without_a_compiler_the_reference_does_it(
+def test_without_a_compiler_synapses_do_it(
     small: ThresholdNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     script(tmp_path / "make", "exit 1")
@@ -185,7 +185,7 @@ def test_without_a_compiler_the_reference_does_it(
     frames = frames_for(small, 3, 20)
     same(brian2.simulate(small, frames), load_simulator("torch")(small, frames))
     assert "no g++: install it" in caplog.text
-    with pytest.raises(SteepError, match=r"fast delivery needs g\+\+; install it, or use brian2-reference"):
+    with pytest.raises(SteepError, match=r"fast delivery needs g\+\+; install it, or use brian2-synapses"):
         brian2_fast.simulate(small, frames)
 
 
@@ -211,7 +211,7 @@ def test_a_compiler_that_fails_leaves_its_words(
     assert "did not compile" in warned and "Brian2's own synapses do it now" in warned
 
 
-def test_the_reference_is_taken_where_compiling_takes_longer(small: ThresholdNetwork, monkeypatch) -> None:
+def test_synapses_are_taken_where_compiling_takes_longer(small: ThresholdNetwork, monkeypatch) -> None:
     chosen = []
     for name in ("brian2_fast", "brian2_lif"):
         monkeypatch.setattr(f"steep.simulators.{name}.simulate", lambda *_, name=name: chosen.append(name))

@@ -165,7 +165,7 @@ def fast_networks(count: int) -> list[ThresholdNetwork]:
 SIMULATORS = {
     "torch": (wrong_torch, networks, 120),
     "stpu": (wrong_stpu, networks, 120),
-    "brian2-reference": (wrong_brian2, networks, 20),
+    "brian2-synapses": (wrong_brian2, networks, 20),
     "brian2-fast": (wrong_fast, fast_networks, 60),
 }
 
@@ -228,7 +228,7 @@ SYNAPSES: dict[str, Callable[[Connections], Connections]] = {
 
 
 @pytest.mark.parametrize("error", SYNAPSES)
-@pytest.mark.parametrize("simulator", ["stpu", "brian2-reference"])
+@pytest.mark.parametrize("simulator", ["stpu", "brian2-synapses"])
 def test_wrong_synapses_are_found(simulator: str, error: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error of `connections`, from which these simulators are built: the network's own fingerprint does without."""
     real = ThresholdNetwork.connections
@@ -282,7 +282,7 @@ def test_a_wrong_delay_in_brian2_is_found(monkeypatch: pytest.MonkeyPatch) -> No
             super().run(*arguments)
 
     monkeypatch.setattr(brian2_lif, "Network", Late)
-    assert difference_in("brian2-reference") == 4
+    assert difference_in("brian2-synapses") == 4
 
 
 def pad_shifted(x: torch.Tensor, sides: tuple[int, ...]) -> torch.Tensor:

@@ -15,7 +15,7 @@ from steep.simulators import SIMULATORS, brian2_lif, load_simulator
 from steep.simulators_benchmark import brian2_plain
 from steep.stpu import brian2_stpu
 from steep.stpu.layout import from_threshold_network
-from steep.stpu.studies import stimulus_of
+from steep.stpu.sweeps import stimulus_of
 from steep.threshold.fingerprint import fingerprint
 from steep.threshold.network import DenseLayer, ThresholdNetwork
 
@@ -40,7 +40,7 @@ def test_random_networks(simulator: str, network: ThresholdNetwork, seed: int) -
 @settings(max_examples=25, deadline=None)
 @given(network=threshold_networks(), seed=st.integers(0, 1000))
 def test_random_networks_in_brian2(network: ThresholdNetwork, seed: int) -> None:
-    assert_right("brian2-reference", network, frames_for(network, seed))
+    assert_right("brian2-synapses", network, frames_for(network, seed))
 
 
 @pytest.mark.parametrize("simulator", SIMULATORS)
@@ -127,4 +127,4 @@ def test_lif_stays_exact_after_a_float32_simulation_in_the_same_process() -> Non
     rng = np.random.default_rng(0)
     small = network_of(rng, "multiplicative", "float32")
     brian2_stpu.simulate(small, random_stimulus(rng, small), 40, np.arange(small.count))
-    test_sums_beyond_float32_stay_exact("brian2-reference")
+    test_sums_beyond_float32_stay_exact("brian2-synapses")

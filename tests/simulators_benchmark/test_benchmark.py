@@ -84,7 +84,7 @@ def test_networks_are_seeded_and_as_active_as_said() -> None:
 
 def test_rows_are_measured_and_compared(tmp_path: Path) -> None:
     names = ["PyTorch threshold network, frame by frame", "PyTorch threshold network, best batch"]
-    names += ["Steep, Brian2 reference", "Brian2 numpy"]
+    names += ["Steep, Brian2 synapses", "Brian2 numpy"]
     table = measure_all(bench(tmp_path), {"tiny": NETWORK}, FRAMES, 1, [BY_NAME[name] for name in names])
     assert table["implementation"].tolist() == names and (table["measured"] == "yes").all()
     assert (table["differing"] == 0).all() and (table["compared"] == "every layer's spikes, potentials").all()

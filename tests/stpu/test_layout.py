@@ -10,7 +10,7 @@ from steep.errors import SteepError
 from steep.stpu import brian2_stpu, reference
 from steep.stpu.layout import Link, Timing, from_threshold_network, lay_out, raise_thresholds, timing
 from steep.stpu.network import Stimulus
-from steep.stpu.studies import classify, stimulus_of
+from steep.stpu.sweeps import classify, stimulus_of
 from steep.threshold.network import DenseLayer, Synapses, ThresholdNetwork
 
 

@@ -279,10 +279,12 @@ def test_faults_of_rate_zero_change_nothing_and_of_rate_one_are_total() -> None:
         return found.step[found.neuron == 1].tolist()
 
     assert fired(None) == fired(Faults()) == [1, 3, 5, 7, 9]
-    assert fired(Faults(drop=1)) == []
-    assert fired(Faults(jitter=1)) == [2, 4, 6, 8, 10]
-    assert fired(Faults(insert=1, seed=3)) == list(range(12))
-    assert fired(Faults(drop=0.5, seed=1)) == fired(Faults(drop=0.5, seed=1)) != fired(Faults(drop=0.5, seed=2))
+    assert fired(Faults(dropped=1)) == []
+    assert fired(Faults(late=1)) == [2, 4, 6, 8, 10]
+    assert fired(Faults(inserted=1, seed=3)) == list(range(12))
+    assert (
+        fired(Faults(dropped=0.5, seed=1)) == fired(Faults(dropped=0.5, seed=1)) != fired(Faults(dropped=0.5, seed=2))
+    )
 
 
 BROKEN = [

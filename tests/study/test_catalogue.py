@@ -49,9 +49,9 @@ def test_every_entry_finds_its_files_and_what_to_say(name: str) -> None:
                 found = files.find(study, wildcards)
                 assert isinstance(found, list) == files.many
                 assert all(isinstance(path, Path) for path in (found if isinstance(found, list) else [found]))
-            for told in entry.told.values():
+            for value in entry.values.values():
                 # What the study says passes the parser of the command line.
-                told.parser(told.text(study, wildcards))
+                value.parser(value.text(study, wildcards))
             assert entry.heading(wildcards)
 
 

@@ -44,7 +44,7 @@ CASES = [
     ),
     ("experiments.small-cnn-digits.simulators", ["brian"], "'brian' is not known; did you mean 'brian2'?"),
     ("experiments.small-cnn-digits.simulators", [], "simulators: 0 entries; write at least 1"),
-    ("stpu.studies.responses.difference", [3, 3], "difference: the rise, 3, is not below the decay, 3; write it first"),
+    ("stpu.sweep.responses.difference", [3, 3], "difference: the rise, 3, is not below the decay, 3; write it first"),
     (
         "networks.small-cnn.layers",
         [{"kind": "dens", "units": 3}],
@@ -78,14 +78,14 @@ CASES = [
     ),
     ("recipes.quick.original.epochs", True, "epochs: True is not of type integer"),
     (
-        "recipes.quick.deployment.weight_bits",
+        "recipes.quick.compilation.weight_bits",
         99,
-        "recipes.quick.deployment.weight_bits: 99 is out of range; write one number, 2 to 16, or a list of such",
+        "recipes.quick.compilation.weight_bits: 99 is out of range; write one number, 2 to 16, or a list of such",
     ),
     (
-        "recipes.quick.deployment.weight_bits",
+        "recipes.quick.compilation.weight_bits",
         [8, 8],
-        "recipes.quick.deployment.weight_bits: weight_bits has 2 entries for 3 layers with weights",
+        "recipes.quick.compilation.weight_bits: weight_bits has 2 entries for 3 layers with weights",
     ),
     (
         "recipes.quick.population.active",
@@ -346,9 +346,9 @@ def test_a_number_is_finite(config: dict) -> None:
         ("encodings.*", {}, {"kind": "binarize"}, "threshold: missing; write it"),
         ("encodings.*", {}, [], "(top level): [] is not of type object; write one"),
         ("networks.*.layers", {}, [{"kind": "dense"}], "0.units: missing; write it"),
-        ("recipes.*.deployment.weight_bits", {}, 99, "(top level): 99 is out of range; write one number, 2 to 16, or"),
+        ("recipes.*.compilation.weight_bits", {}, 99, "(top level): 99 is out of range; write one number, 2 to 16, or"),
         ("recipes.*.sharpening", {"without": ("shape",)}, {"shape": "ramp"}, "shape: unknown key; "),
-        ("stpu.studies", {"needed": ("leaks",)}, {"frames": 3}, "leaks: missing; write it"),
+        ("stpu.sweep", {"needed": ("leaks",)}, {"frames": 3}, "leaks: missing; write it"),
         (
             "stpu.limits",
             {},

@@ -29,9 +29,9 @@ CASES = [
     ("parts", 360, "parts: 360, but experiment small-cnn-digits has only 359 test frames; write at most as many"),
     ("seeds", [2**32], "seeds.0: 4294967296 is out of range; write at most 4294967295"),
     ("stpu.limits", {}, "stpu.limits.neurons: missing; write it"),
-    ("stpu.studies.responses.difference", [3, 3], "difference: the rise, 3, is not below the decay, 3; write it first"),
-    ("stpu.studies.responses.steps", 10**9, "steps: 1000000000 is out of range; write at most 10000"),
-    ("stpu.studies.spacings", [10**9], "spacings.0: 1000000000 is out of range; write at most 1000"),
+    ("stpu.sweep.responses.difference", [3, 3], "difference: the rise, 3, is not below the decay, 3; write it first"),
+    ("stpu.sweep.responses.steps", 10**9, "steps: 1000000000 is out of range; write at most 10000"),
+    ("stpu.sweep.spacings", [10**9], "spacings.0: 1000000000 is out of range; write at most 1000"),
     (
         "encodings.binarized",
         {"kind": "contours", "sigma": 1e9, "low": 0, "high": 1},
@@ -43,7 +43,7 @@ FITTING = [
     ("recipes.quick.original.batch_size", 1238),
     ("parts", 359),
     ("seeds", [2**32 - 1]),
-    ("stpu.studies.responses.difference", [3, 3.1]),
+    ("stpu.sweep.responses.difference", [3, 3.1]),
 ]
 
 

@@ -109,7 +109,7 @@ def jobs(folder: Path, rule: str, *seconds: float | None, experiment: str = "") 
     return found
 
 
-def test_time_left_comes_from_this_study_then_from_the_reference(tmp_path: Path) -> None:
+def test_time_left_comes_from_this_study_then_from_the_kept_run(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     trained, stated, unknown = (
         jobs(tmp_path, "train", 100.0, 140.0, None, None),
@@ -164,11 +164,11 @@ class Namer:
         return 255
 
 
-def test_the_reference_is_the_studys_own_or_the_papers() -> None:
+def test_the_kept_run_is_the_studys_own_or_the_papers() -> None:
     paper = kept_seconds("paper")
     assert paper["train_original"] > 1 and kept_seconds("mine") == paper
     assert kept_seconds("cifar10")["train_original"] > 3 * paper["train_original"]
-    assert kept_seconds("cifar10")["study_stpu"] == paper["study_stpu"]
+    assert kept_seconds("cifar10")["sweep_stpu"] == paper["sweep_stpu"]
 
 
 def test_a_config_that_is_wrong_is_one_line(tmp_path: Path) -> None:

@@ -38,26 +38,26 @@ def test_every_config_kept_is_a_study(name: str) -> None:
 
 def test_a_change_of_sharpening_alone_shares_the_networks_before_it() -> None:
     ablations = study("ablations")
-    assert ablations.trained_in("surrogate-1", "original") == ablations.trained_in("ramp", "original") == "reference"
-    assert ablations.trained_in("sgd", "original") == "reference" and ablations.trained_in("sgd", "continued") == "sgd"
+    assert ablations.trained_in("surrogate-1", "original") == ablations.trained_in("ramp", "original") == "baseline"
+    assert ablations.trained_in("sgd", "original") == "baseline" and ablations.trained_in("sgd", "continued") == "sgd"
     assert ablations.trained_in("from-tanh", "original") == "from-tanh"
-    assert ablations.shared("sgd", 3, "original.csv") == Path("results/ablations/reference/seed-3/original.csv")
+    assert ablations.shared("sgd", 3, "original.csv") == Path("results/ablations/baseline/seed-3/original.csv")
 
 
 def test_the_teacher_is_the_one_that_the_recipe_names() -> None:
     assert study("ablations").experiments["taught-by-continued"].recipe.teacher == "continued"
     assert study("ablations").experiments["taught-by-original"].recipe.teacher == "original"
-    assert study("ablations").experiments["reference"].recipe.teacher is None
+    assert study("ablations").experiments["baseline"].recipe.teacher is None
 
 
 def test_the_first_simulator_keeps_all_layers_and_others_what_is_asked_for_and_needed() -> None:
     test = study("test")
     cnn, dense = test.experiments.values()
-    assert cnn.kept("torch") == cnn.kept("stpu") == []
-    assert dense.kept("torch") == [] and dense.kept("stpu") == [2]
+    assert cnn.recorded("torch") == cnn.recorded("stpu") == []
+    assert dense.recorded("torch") == [] and dense.recorded("stpu") == [2]
     config = read_config(ROOT / "config" / "test.yaml")
     config["experiments"]["small-cnn-digits"]["record"] = [1]
-    assert Study.of(config).experiments["small-cnn-digits"].kept("stpu") == [1, 3, 4]
+    assert Study.of(config).experiments["small-cnn-digits"].recorded("stpu") == [1, 3, 4]
 
 
 def test_layers_with_weights_are_numbered_with_the_poolings() -> None:
@@ -95,4 +95,4 @@ def test_ways_of_sharpening_bear_titles_that_tell_them_apart() -> None:
 
 def test_a_study_without_a_part_about_the_stpu() -> None:
     cifar10 = study("cifar10")
-    assert cifar10.stpu is None and cifar10.studied == () and cifar10.exports() == [] and cifar10.study_settings == {}
+    assert cifar10.stpu is None and cifar10.swept == () and cifar10.exports() == [] and cifar10.sweep_settings == {}

@@ -9,7 +9,7 @@ from steep.errors import SteepError
 from steep.frames import Frames
 from steep.sharpening.activation import sharpened_network
 from steep.simulators import load_simulator
-from steep.threshold.bits import bits_study
+from steep.threshold.bits import sweep_bits
 from steep.threshold.compile import compile_network
 from steep.threshold.margins import margin_rows
 
@@ -156,7 +156,7 @@ def test_spikes_of_another_shape_are_refused_and_not_repeated(network: tuple[dic
 
 
 def test_bits_of_all_layers_and_of_one(network: tuple[dict, dict], frames: Frames) -> None:
-    rows = {(row["changed"], row["bits"]): row["correct"] for row in bits_study(*network, frames, [2, 8, 16], 16)}
+    rows = {(row["changed"], row["bits"]): row["correct"] for row in sweep_bits(*network, frames, [2, 8, 16], 16)}
     assert len(rows) == 4 * 3
 
     def correct(bits: list[int]) -> int:

@@ -15,7 +15,7 @@ from steep.threshold.network import DenseLayer, ThresholdNetwork
 from steep.threshold.readouts import attach, decode, last_hidden, winner_take_all, winners
 
 
-@pytest.mark.parametrize("simulator", ["torch", "brian2-reference", "stpu"])
+@pytest.mark.parametrize("simulator", ["torch", "brian2-synapses", "stpu"])
 @settings(max_examples=25, deadline=None)
 @given(network=threshold_networks(), seed=st.integers(0, 1000))
 def test_the_winner_has_the_largest_potential(simulator: str, network: ThresholdNetwork, seed: int) -> None:

@@ -180,9 +180,9 @@ def activity_view(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def tabulate(activity: list[Path], labels: list[dict[str, Any]]) -> Tabulated:
-    """Say how busy every layer is; `labels` is one entry per file."""
-    require_pairs(activity=activity, labels=labels)
-    rows = [row for path, words in zip(activity, labels, strict=True) for row in activity_rows(read_npz(path), words)]
-    table = activity_table(pd.DataFrame(rows))
+def tabulate(activity: list[Path], rows: list[dict[str, Any]]) -> Tabulated:
+    """Say how busy every layer is; `rows` says what each file is about."""
+    require_pairs(activity=activity, rows=rows)
+    measured = [row for path, words in zip(activity, rows, strict=True) for row in activity_rows(read_npz(path), words)]
+    table = activity_table(pd.DataFrame(measured))
     return Tabulated(table, activity_view(table), "Spikes and events of a frame", ACTIVITY_NOTE)

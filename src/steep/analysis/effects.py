@@ -51,9 +51,8 @@ def effect_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame
     ``spiking_cost``, the ``effect`` (its threshold network's accuracy minus the baseline's, seed by seed), each with
     the half-width of its 95% interval (``_ci95``), the ``p`` of the effect (paired t) and a verdict: ``baseline``;
     ``better`` or ``worse``, distinguishable from chance after Holm's correction for the number of rows; ``likely
-    better`` or ``likely worse``, before it;
-    ``open``, neither; ``same``, the same accuracy for every seed; ``unclear``, one seed, or the same difference for
-    all, which leaves nothing to compare it with.
+    better`` or ``likely worse``, before it; ``not distinguishable``, neither; ``same``, the same accuracy for every
+    seed; ``unclear``, one seed, or the same difference for all, which leaves nothing to compare it with.
 
     """
     baseline = config["baseline"]
@@ -68,7 +67,7 @@ def effect_table(config: dict[str, Any], accuracy: pd.DataFrame) -> pd.DataFrame
         # Rounded: equal differences of counts must be equal as percentages too.
         effect = (by_seed[experiment] - by_seed[baseline]).round(9)
         mean, half = (math.nan, math.nan) if experiment == baseline else interval(effect.to_numpy())
-        verdict, p = "open", math.nan
+        verdict, p = "not distinguishable", math.nan
         if experiment == baseline:
             verdict = "baseline"
         elif (effect == 0).all():

@@ -129,10 +129,10 @@ def compare(spikes: dict[str, Spikes]) -> pd.DataFrame:
     rows = []
     for other in others:
         first, second = (spikes[name].packed() for name in (first_name, other))
-        if first.units != second.units or not set(second.kept) <= set(first.kept):
+        if first.units != second.units or not set(second.recorded) <= set(first.recorded):
             raise SteepError(
-                f"{first_name} and {other} recorded layers {first.kept} of {list(first.units)} units and layers "
-                f"{second.kept} of {list(second.units)} units; run the simulations again"
+                f"{first_name} and {other} recorded layers {first.recorded} of {list(first.units)} units and layers "
+                f"{second.recorded} of {list(second.units)} units; run the simulations again"
             )
         # Unpacked only where bytes differ: the layers of a large network take gigabytes.
         quantities = [

@@ -1,16 +1,16 @@
-"""Is the talk's number reproduced? Computed from the talk's table, by a rule that is the same for every row.
+"""Is the talk's number reproduced? Computed from the talk's table, by a criterion that is the same for every row.
 
 The talk reports one number per network and no spread. We take it for one trained network, tested once, and ask whether
 it could be one of ours: it is *reproduced* when it lies within the 95% prediction interval of one further seed of ours
 (Student's t), widened by the rounding of the talk's number; *better* or *not reproduced* when ours lies above or below.
 With a single seed there is no spread, and the binomial interval of the test set stands in for it.
 
-The same rule serves the spiking cost, spiking minus original accuracy, which is the talk's claim itself. Where the
+The same criterion serves the spiking cost, spiking minus original accuracy, which is the talk's claim itself. Where the
 talk gives a range of it and no accuracies, the middle of the range is taken, and half its width is allowed besides.
 
-A rule that asks whether a number can be told from ours says yes to everything when ours scatter enough. So where the
-prediction interval is wider than `WIDEST` the word is *undecided*; and where the talk's number is reproduced as one of
-our seeds but lies outside the 95% interval of their mean, the answer says so.
+A criterion that asks whether a number can be told from ours says yes to everything when ours scatter enough. So where
+the prediction interval is wider than `WIDEST` the word is *undecided*; and where the talk's number is reproduced as one
+of our seeds but lies outside the 95% interval of their mean, the answer says so.
 """
 
 import logging

@@ -65,8 +65,8 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run a verb; return 0, or 1 with one line on stderr when the user has to do something."""
     words = sys.argv[1:] if arguments is None else arguments
-    told = vars(build_parser(next((word for word in words if word in VERBS), "")).parse_args(words))
-    verb = VERBS[told.pop("verb")]
+    given = vars(build_parser(next((word for word in words if word in VERBS), "")).parse_args(words))
+    verb = VERBS[given.pop("verb")]
     # Several jobs share one terminal: STEEP_JOB says whose line it is.
     job = os.environ.get("STEEP_JOB", verb.name)
     logging.basicConfig(level=logging.INFO, format=f"[{job}] %(message)s", stream=sys.stderr)
@@ -76,7 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
         shield()
         if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        verb.run(**told)
+        verb.run(**given)
     except KeyboardInterrupt:
         return interrupted(job)
     except Exception as error:
@@ -109,7 +109,7 @@ def one_line(error: Exception) -> str | None:
     match error:
         case SteepError():
             return str(error)
-        # Readers and writers say more; whatever else the system refuses is told in its own words. Without an errno it
+        # Readers and writers say more; whatever else the system refuses is said in its own words. Without an errno it
         # is not the system that complains.
         case OSError(errno=int()):
             place = f"{error.filename}: " if error.filename is not None else ""

@@ -3,7 +3,7 @@
 import logging
 from typing import Annotated, Any
 
-from steep.cli.verbs import In, Labels, OptionalIn, Out, SpikesOfSimulators, group
+from steep.cli.verbs import In, OptionalIn, Out, Row, SpikesOfSimulators, group
 from steep.errors import SteepError
 from steep.study.options import part
 from steep.threshold.readouts import Readout
@@ -13,9 +13,7 @@ log = logging.getLogger("steep")
 
 
 @verb
-def score_network(
-    labels: Labels, original: In, continued: In, sharpened: In, frames: In, scores: Out, classes: Out
-) -> None:
+def score_network(row: Row, original: In, continued: In, sharpened: In, frames: In, scores: Out, classes: Out) -> None:
     """Measure the floating-point networks on the test frames.
 
     Parameters
@@ -31,13 +29,13 @@ def score_network(
 
     encoded = Frames.load(frames)
     found = float_classes({"original": original, "continued": continued, "sharpened": sharpened}, encoded)
-    write_text(scores, float_scores(found, encoded).assign(**labels).to_csv(index=False))
+    write_text(scores, float_scores(found, encoded).assign(**row).to_csv(index=False))
     write_npz(classes, {"labels": encoded.labels.astype("int64"), **found})
 
 
 @verb
 def compare_simulators(
-    labels: Labels,
+    row: Row,
     readout: Readout,
     network: In,
     spikes: SpikesOfSimulators,
@@ -79,9 +77,9 @@ def compare_simulators(
             raise SteepError("readout spikes needs --population, the trained population code")
         key = key_of(load_network(population)[0])
     measured = spike_scores(recorded, Frames.load(frames), readout, key)
-    write_text(scores, measured.assign(**labels).to_csv(index=False))
+    write_text(scores, measured.assign(**row).to_csv(index=False))
     both = pd.concat([part for part in (networks, table) if len(part)], ignore_index=True)
-    write_text(comparison, both.assign(**labels, readout=readout).to_csv(index=False))
+    write_text(comparison, both.assign(**row, readout=readout).to_csv(index=False))
     log.info("%s: weights and thresholds are those of %s", ", ".join(recorded), network)
     if len(recorded) > 1:
         counts = table["values"].sum(), table["differing"].sum()
@@ -91,10 +89,10 @@ def compare_simulators(
 
 
 @verb
-def study_quantization(
-    labels: Labels,
-    quantization: Annotated[dict[str, Any], part("quantization")],
-    weight_bits: Annotated[int | list[int], part("recipes.*.deployment.weight_bits")],
+def sweep_weight_bits(
+    row: Row,
+    settings: Annotated[dict[str, Any], part("sweep")],
+    weight_bits: Annotated[int | list[int], part("recipes.*.compilation.weight_bits")],
     sharpened: In,
     network: In,
     frames: In,
@@ -105,8 +103,8 @@ def study_quantization(
 
     Parameters
     ----------
-    quantization : what is studied, as the config writes it
-    weight_bits : bits of the weights as they are deployed
+    settings : what is swept, as the config writes it
+    weight_bits : bits of the weights as the network was compiled with
     frames : encoded validation frames
     bits : accuracy against bits, written as CSV
     margins : units near their thresholds, written as CSV
@@ -117,17 +115,17 @@ def study_quantization(
     from steep.files import write_text
     from steep.frames import Frames
     from steep.network_file import load_network
-    from steep.threshold.bits import bits_study
+    from steep.threshold.bits import sweep_bits
     from steep.threshold.margins import margin_rows
     from steep.threshold.network import ThresholdNetwork
 
     tensors, spec = load_network(sharpened)
-    encoded = Frames.load(frames).first(quantization["frames"])
-    rows = bits_study(tensors, spec, encoded, quantization["weight_bits"], weight_bits)
+    encoded = Frames.load(frames).first(settings["frames"])
+    rows = sweep_bits(tensors, spec, encoded, settings["weight_bits"], weight_bits)
     log.info("bits: %d settings measured", len(rows))
     near = margin_rows(ThresholdNetwork.load(network), tensors, spec, encoded)
-    write_text(bits, pd.DataFrame(rows).assign(**labels).to_csv(index=False))
-    write_text(margins, pd.DataFrame(near).assign(**labels).to_csv(index=False))
+    write_text(bits, pd.DataFrame(rows).assign(**row).to_csv(index=False))
+    write_text(margins, pd.DataFrame(near).assign(**row).to_csv(index=False))
 
 
 @verb

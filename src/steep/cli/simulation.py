@@ -11,13 +11,13 @@ from steep.study.options import part as part_of_config
 
 compilation, simulation = group("Compilation"), group("Simulation")
 log = logging.getLogger("steep")
-Simulator = Annotated[str, Option(Role.TOLD, {"choices": tuple(SIMULATORS)})]
+Simulator = Annotated[str, Option(Role.VALUE, {"choices": tuple(SIMULATORS)})]
 
 
 @compilation
 def compile_network(
     sharpened: In,
-    weight_bits: Annotated[int | list[int], part_of_config("recipes.*.deployment.weight_bits")],
+    weight_bits: Annotated[int | list[int], part_of_config("recipes.*.compilation.weight_bits")],
     output: Out,
 ) -> None:
     """Compile a sharpened network to an integer threshold network.
@@ -77,14 +77,14 @@ def compile_winner_take_all(network: In, output: Out) -> None:
 
 @simulation
 def simulate_network(
-    simulator: Simulator, network: In, frames: In, output: Out, keep: LayerNumbers = (), part: Part = (1, 1)
+    simulator: Simulator, network: In, frames: In, output: Out, record: LayerNumbers = (), part: Part = (1, 1)
 ) -> None:
-    """Run a threshold network on a simulator and keep the spikes of all layers, or of those in `keep`.
+    """Run a threshold network on a simulator and record the spikes of all layers, or of those in `record`.
 
     Parameters
     ----------
     output : the spikes of every layer and the potentials of the last, as NPZ
-    keep : numbers of the layers whose spikes are kept, as JSON; all if not given
+    record : numbers of the layers whose spikes are recorded, as JSON; all if not given
     part : which part of the frames is run, such as 2/5; all if not given
 
     """
@@ -106,7 +106,7 @@ def simulate_network(
     started = time.monotonic()
     number, parts = part
     values = encoded.values[len(encoded) * (number - 1) // parts : len(encoded) * number // parts]
-    simulate(threshold, values, keep or None).save(output)
+    simulate(threshold, values, record or None).save(output)
     log.info("%s: %d frames in %.1f s", simulator, len(values), time.monotonic() - started)
 
 

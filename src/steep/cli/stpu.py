@@ -3,21 +3,21 @@
 import logging
 from typing import Annotated, Any, Literal
 
-from steep.cli.verbs import In, Labels, OptionalIn, OptionalOut, Out, group
+from steep.cli.verbs import In, OptionalIn, OptionalOut, Out, Row, group
 from steep.errors import SteepError
 from steep.study.options import part
 from steep.threshold.readouts import Readout
 
 verb = group("STPU and other targets")
 log = logging.getLogger("steep")
-# What is read of the config's studies.
-STUDIED = ("frames", "leaks", "spacings", "fault_rates")
+# What is read of the config's sweep.
+SWEPT = ("frames", "leaks", "spacings", "fault_rates")
 
 
 @verb
-def study_stpu(
-    labels: Labels,
-    studies: Annotated[dict[str, Any], part("stpu.studies", needed=STUDIED)],
+def sweep_stpu(
+    row: Row,
+    settings: Annotated[dict[str, Any], part("stpu.sweep", needed=SWEPT)],
     seed: int,
     network: In,
     frames: In,
@@ -27,7 +27,7 @@ def study_stpu(
 
     Parameters
     ----------
-    studies : what is studied, as the config writes it
+    settings : what is swept, as the config writes it
     frames : encoded validation frames
     output : accuracies, written as CSV
 
@@ -36,15 +36,15 @@ def study_stpu(
 
     from steep.files import write_text
     from steep.frames import Frames
-    from steep.stpu.studies import fault_study, leak_study
+    from steep.stpu.sweeps import sweep_faults, sweep_leak
     from steep.threshold.network import ThresholdNetwork
 
-    threshold, encoded = ThresholdNetwork.load(network), Frames.load(frames).first(studies["frames"])
-    rows = leak_study(threshold, encoded, studies["leaks"], studies["spacings"])
+    threshold, encoded = ThresholdNetwork.load(network), Frames.load(frames).first(settings["frames"])
+    rows = sweep_leak(threshold, encoded, settings["leaks"], settings["spacings"])
     log.info("leak and spacing: %d settings measured", len(rows))
-    rows += fault_study(threshold, encoded, studies["fault_rates"], seed)
+    rows += sweep_faults(threshold, encoded, settings["fault_rates"], seed)
     log.info("faults: %d settings measured", len(rows))
-    write_text(output, pd.DataFrame(rows).assign(**labels).to_csv(index=False))
+    write_text(output, pd.DataFrame(rows).assign(**row).to_csv(index=False))
 
 
 @verb

@@ -26,13 +26,13 @@ OptionalInputs = Annotated[Sequence[Path], Role.INPUT]
 Outputs = Annotated[list[Path], Role.OUTPUT]
 OptionalIn = Annotated[Path | None, Role.INPUT]
 OptionalOut = Annotated[Path | None, Role.OUTPUT]
-Labels = Annotated[dict[str, Any], Json(LABEL)]
+Row = Annotated[dict[str, Any], Json(LABEL)]
 Texts = Annotated[Sequence[str], TEXTS]
 LayerNumbers = Annotated[Sequence[int], LAYERS]
 
 # What an option means wherever it bears this name and the verb does not say otherwise.
 MEANINGS = {
-    "labels": "what the rows are about: experiment, seed, data set, encoding, network",
+    "row": "what every row is about: experiment, seed, data set, encoding, network",
     "seed": "decides for everything that is random",
     "output": "what is written",
     "csv": "the table, written as CSV",
@@ -105,7 +105,7 @@ class Verb:
         words = []
         for name, option in options.items():
             if option.required or name in given or name in places:
-                role = "wildcards" if name in WILDCARDS and option.role is Role.TOLD else option.role.value
+                role = "wildcards" if name in WILDCARDS and option.role is Role.VALUE else option.role.value
                 quoted = f"{{{role}.{name}}}" if role == "wildcards" else f"{{{role}.{name}:q}}"
                 switch = option.keywords.get("action") == "store_true"
                 words.append(dashed(name) if switch else f"{dashed(name)} {places.get(name, quoted)}")
@@ -147,8 +147,8 @@ def options_of(function: Callable[..., None]) -> dict[str, Option]:
     options = {}
     for name, parameter in inspect.signature(function).parameters.items():
         option = _option(kinds[name], parameter.default)
-        told = {"help": words[name]} if name in words else {}
-        options[name] = Option(option.role, option.keywords | told, option.required, option.positional)
+        meaning = {"help": words[name]} if name in words else {}
+        options[name] = Option(option.role, option.keywords | meaning, option.required, option.positional)
     return options
 
 
@@ -175,12 +175,12 @@ def _option(kind: Any, default: Any) -> Option:
     if isinstance(mark, Option):
         return Option(mark.role, mark.keywords | shown, needed, mark.positional)
     if mark is not None:
-        return Option(Role.TOLD, parser_keywords(mark) | shown, needed)
+        return Option(Role.VALUE, parser_keywords(mark) | shown, needed)
     if plain is bool:
-        return Option(Role.TOLD, {"action": "store_true"}, False)
+        return Option(Role.VALUE, {"action": "store_true"}, False)
     if typing.get_origin(plain) is Literal:
-        return Option(Role.TOLD, {"choices": typing.get_args(plain)} | shown, needed)
-    return Option(Role.TOLD, {"type": plain} | shown, needed)
+        return Option(Role.VALUE, {"choices": typing.get_args(plain)} | shown, needed)
+    return Option(Role.VALUE, {"type": plain} | shown, needed)
 
 
 def spikes_of_simulator(text: str) -> tuple[str, Path]:
@@ -202,10 +202,10 @@ def part_of(text: str) -> tuple[int, int]:
     return number, count
 
 
-Config = Annotated[Path, Option(Role.TOLD, {"type": Path, "metavar": "FILE"}, positional=True)]
-Executable = Annotated[Path, Option(Role.TOLD, {"type": Path, "metavar": "PYTHON"})]
-Folder = Annotated[Path, Option(Role.TOLD, {"type": Path, "metavar": "FOLDER"})]
-Part = Annotated[tuple[int, int], Option(Role.TOLD, {"type": part_of, "metavar": "NUMBER/COUNT"})]
+Config = Annotated[Path, Option(Role.VALUE, {"type": Path, "metavar": "FILE"}, positional=True)]
+Executable = Annotated[Path, Option(Role.VALUE, {"type": Path, "metavar": "PYTHON"})]
+Folder = Annotated[Path, Option(Role.VALUE, {"type": Path, "metavar": "FOLDER"})]
+Part = Annotated[tuple[int, int], Option(Role.VALUE, {"type": part_of, "metavar": "NUMBER/COUNT"})]
 SpikesOfSimulators = Annotated[
-    list[tuple[str, Path]], Option(Role.TOLD, {"type": spikes_of_simulator, "metavar": "SIMULATOR=FILE", "nargs": "+"})
+    list[tuple[str, Path]], Option(Role.VALUE, {"type": spikes_of_simulator, "metavar": "SIMULATOR=FILE", "nargs": "+"})
 ]

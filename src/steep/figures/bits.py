@@ -28,7 +28,7 @@ def draw(bits: pd.DataFrame, layers: list[int], title: str) -> Figure:
 
     Parameters
     ----------
-    bits : rows of `steep.threshold.bits.bits_study` for several seeds.
+    bits : rows of `steep.threshold.bits.sweep_bits` for several seeds.
     layers : numbers of the layers with weights in the network, poolings counted.
     title : heading.
 

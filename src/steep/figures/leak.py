@@ -6,21 +6,21 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from steep.figures.rows import STUDIES, rows_of
+from steep.figures.rows import SWEEP, rows_of
 from steep.figures.style import GREY, error_bars, look, plt, with_interval
 from steep.figures.text import formula
 
 
-def draw(studies: pd.DataFrame, title: str) -> Figure:
+def draw(sweep: pd.DataFrame, title: str) -> Figure:
     """Draw accuracy against spacing for each leak, and against what is left of a membrane when the next frame comes.
 
     Parameters
     ----------
-    studies : rows of `steep.stpu.studies.leak_study` for several seeds.
+    sweep : rows of `steep.stpu.sweeps.sweep_leak` for several seeds.
     title : heading.
 
     """
-    rows = studies[studies["study"] == "leak"]
+    rows = sweep[sweep["sweep"] == "leak"]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained", sharey=True)
     figure.suptitle(title, fontsize=11)
     for number, (leak, group) in enumerate(rows.groupby("leak", sort=True)):
@@ -40,6 +40,6 @@ def draw(studies: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def plot(studies: Path, experiment: str, title: str) -> Figure:
-    """Draw an experiment's rows of the studies on the STPU."""
-    return draw(rows_of(experiment, studies, *STUDIES), title)
+def plot(sweep: Path, experiment: str, title: str) -> Figure:
+    """Draw an experiment's rows of the sweep on the STPU."""
+    return draw(rows_of(experiment, sweep, *SWEEP), title)

@@ -18,7 +18,7 @@ def draw(settings: dict[str, Any]) -> Figure:
 
     Parameters
     ----------
-    settings : the config's ``stpu.studies.responses``.
+    settings : the config's ``stpu.sweep.responses``.
 
     """
     delays = np.arange(1, settings["steps"] + 1)

@@ -5,23 +5,23 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from steep.figures.rows import BITS, STUDIES, rows_of
+from steep.figures.rows import BITS, SWEEP, rows_of
 from steep.figures.style import BLUE, GREY, MARKERS, PALETTE, error_bars, plt, with_interval
 
-KINDS = {"drop": "spikes dropped", "insert": "spikes inserted", "jitter": "spikes late by a step"}
+KINDS = {"dropped": "spikes dropped", "inserted": "spikes inserted", "late": "spikes late by a step"}
 
 
-def draw(studies: pd.DataFrame, bits: pd.DataFrame, title: str) -> Figure:
+def draw(sweep: pd.DataFrame, bits: pd.DataFrame, title: str) -> Figure:
     """Draw both curves.
 
     Parameters
     ----------
-    studies : rows of `steep.stpu.studies.fault_study` for several seeds.
-    bits : rows of `steep.threshold.bits.bits_study`, likewise.
+    sweep : rows of `steep.stpu.sweeps.sweep_faults` for several seeds.
+    bits : rows of `steep.threshold.bits.sweep_bits`, likewise.
     title : heading.
 
     """
-    faults = studies[studies["study"] == "faults"]
+    faults = sweep[sweep["sweep"] == "faults"]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
     figure.suptitle(title, fontsize=11)
     rates = faults[list(KINDS)].max(axis=1)
@@ -45,6 +45,6 @@ def draw(studies: pd.DataFrame, bits: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def plot(studies: Path, bits: Path, experiment: str, title: str) -> Figure:
-    """Draw an experiment's rows of the studies on the STPU and of bits."""
-    return draw(rows_of(experiment, studies, *STUDIES), rows_of(experiment, bits, *BITS), title)
+def plot(sweep: Path, bits: Path, experiment: str, title: str) -> Figure:
+    """Draw an experiment's rows of the sweep on the STPU and of bits."""
+    return draw(rows_of(experiment, sweep, *SWEEP), rows_of(experiment, bits, *BITS), title)

@@ -10,7 +10,7 @@ from steep.tables import read_table
 # What figures take from tables that several of them read, besides which experiment a row is about.
 HISTORY = ("epoch", "sharpness", "validation_accuracy")
 BITS = ("changed", "bits", "accuracy", "seed")
-STUDIES = ("study", "leak", "spacing", "drop", "insert", "jitter", "accuracy", "seed")
+SWEEP = ("sweep", "leak", "spacing", "dropped", "inserted", "late", "accuracy", "seed")
 
 
 def rows_of(experiment: str, path: Path, *needed: str) -> pd.DataFrame:

@@ -13,8 +13,8 @@ from steep.threshold.network import ThresholdNetwork
 class Simulate(Protocol):
     """A simulator's ``simulate``."""
 
-    def __call__(self, network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int] | None = None) -> Spikes:
-        """Run the network on frames uint8 (frames, channels, height, width) of spikes or currents; `keep` numbers the
+    def __call__(self, network: ThresholdNetwork, frames: np.ndarray, record: Collection[int] | None = None) -> Spikes:
+        """Run the network on frames uint8 (frames, channels, height, width) of spikes or currents; `record` numbers the
         layers whose spikes are returned, from 1, all of them if not given. Spikes come with the fingerprint of what the
         simulator computed with (`steep.threshold.fingerprint`)."""
 
@@ -23,7 +23,7 @@ SIMULATORS = {
     "torch": "steep.simulators.torch_threshold",
     "brian2": "steep.simulators.brian2",
     "brian2-fast": "steep.simulators.brian2_fast",
-    "brian2-reference": "steep.simulators.brian2_lif",
+    "brian2-synapses": "steep.simulators.brian2_lif",
     "stpu": "steep.simulators.stpu",
 }
 # What decides for the spikes of a simulator: its module, and what builds the fast delivery in a process of its own

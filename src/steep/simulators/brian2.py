@@ -1,8 +1,8 @@
 """The Brian2 simulator: the threshold network as LIF neurons, with one of two deliveries of spikes.
 
-*Reference* (`steep.simulators.brian2_lif`) is ordinary Brian2, a synapse for each connection, which any Brian2 user can
+*Synapses* (`steep.simulators.brian2_lif`) is ordinary Brian2, a synapse for each connection, which any Brian2 user can
 read and check; *fast* (`steep.simulators.brian2_fast`) adds rows of weights. Both give the same spikes. Fast is taken
-unless compiling it would take longer than the whole simulation by the reference, there is no compiler, or it fails.
+unless compiling it would take longer than the whole simulation by synapses, there is no compiler, or it fails.
 """
 
 import logging
@@ -21,10 +21,10 @@ log = logging.getLogger("steep")
 COMPILATION = 10.0
 
 
-def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int] | None = None) -> Spikes:
+def simulate(network: ThresholdNetwork, frames: np.ndarray, record: Collection[int] | None = None) -> Spikes:
     """Run the network on frames uint8 (frames, channels, height, width) of spikes or currents.
 
-    `keep` numbers the layers whose spikes are returned, from 1; all of them if not given.
+    `record` numbers the layers whose spikes are returned, from 1; all of them if not given.
     """
     missing = missing_tools()
     if missing:
@@ -32,18 +32,18 @@ def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int
     elif _fast_program(network, len(frames)):
         from steep.simulators.brian2_fast import simulate as fast
 
-        return fast(network, frames, keep)
-    # Imported when needed: the reference brings Brian2 with it, which takes longer than many a simulation.
-    from steep.simulators.brian2_lif import simulate as reference
+        return fast(network, frames, record)
+    # Imported when needed: Brian2's own synapses bring Brian2 with it, which takes longer than many a simulation.
+    from steep.simulators.brian2_lif import simulate as by_synapses
 
-    return reference(network, frames, keep)
+    return by_synapses(network, frames, record)
 
 
 def _fast_program(network: ThresholdNetwork, frames: int) -> bool:
     """Return whether there is now a program for the fast delivery, built here if that is worth it. What goes wrong in
     building is told and no error; what goes wrong in running it is one."""
     try:
-        if is_built(network) or reference_seconds(network, frames) > COMPILATION:
+        if is_built(network) or synapses_seconds(network, frames) > COMPILATION:
             program_for(network)
             return True
     except SteepError as error:
@@ -51,7 +51,7 @@ def _fast_program(network: ThresholdNetwork, frames: int) -> bool:
     return False
 
 
-def reference_seconds(network: ThresholdNetwork, frames: int) -> float:
-    """Return roughly what the reference takes, fitted to one machine's times for the talk's four networks on MNIST."""
+def synapses_seconds(network: ThresholdNetwork, frames: int) -> float:
+    """Return roughly what Brian2's own synapses take, fitted to one machine's times for the talk's four networks."""
     synapses = sum(layer.synapse_count(shape) for layer, shape in zip(network.layers, network.shapes, strict=False))
     return 2e-7 * synapses + frames * (1e-4 * len(network.layers) + 2e-9 * synapses)

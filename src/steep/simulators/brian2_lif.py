@@ -31,7 +31,7 @@ from brian2 import (
 
 from steep.frames import flattened
 from steep.simulators.brian2_settings import brian2_settings
-from steep.spikes import PackedLayers, Spikes, kept_layers
+from steep.spikes import PackedLayers, Spikes, recorded_layers
 from steep.threshold.fingerprint import digest, numbers, synapse_sums
 from steep.threshold.network import ThresholdNetwork
 
@@ -65,10 +65,10 @@ def inputs(network: ThresholdNetwork, frames: np.ndarray) -> SpikeGeneratorGroup
 
 
 @brian2_settings()
-def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int] | None = None) -> Spikes:
+def simulate(network: ThresholdNetwork, frames: np.ndarray, record: Collection[int] | None = None) -> Spikes:
     """Run the network on frames uint8 (frames, channels, height, width) of spikes or currents.
 
-    `keep` numbers the layers whose spikes are returned, from 1; all of them if not given.
+    `record` numbers the layers whose spikes are returned, from 1; all of them if not given.
     """
     start_scope()
     prefs.codegen.target = "numpy"
@@ -82,7 +82,7 @@ def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int
     run = Network(source)
     run.schedule = SCHEDULE
     depth = len(network.layers)
-    kept = kept_layers(depth, keep)
+    kept = recorded_layers(depth, record)
     monitors: dict[int, SpikeMonitor] = {}
     groups: list[SpikeGeneratorGroup | NeuronGroup] = [source]
     delivered: list[Synapses] = []

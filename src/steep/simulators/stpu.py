@@ -4,18 +4,18 @@ from collections.abc import Collection
 
 import numpy as np
 
-from steep.spikes import PackedLayers, Spikes, kept_layers
+from steep.spikes import PackedLayers, Spikes, recorded_layers
 from steep.stpu.layout import Layout, from_threshold_network
 from steep.stpu.reference import simulate as simulate_stpu
-from steep.stpu.studies import stimulus_of
+from steep.stpu.sweeps import stimulus_of
 from steep.threshold.fingerprint import digest, numbers, synapse_sums
 from steep.threshold.network import ThresholdNetwork
 
 
-def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int] | None = None) -> Spikes:
+def simulate(network: ThresholdNetwork, frames: np.ndarray, record: Collection[int] | None = None) -> Spikes:
     """Run the network on frames uint8 (frames, channels, height, width): layer l fires for frame f at step f + l.
 
-    `keep` numbers the layers whose spikes are returned, from 1; all of them if not given.
+    `record` numbers the layers whose spikes are returned, from 1; all of them if not given.
     """
     layout = from_threshold_network(network, clock=True)
     count, depth = len(frames), len(network.layers)
@@ -23,7 +23,7 @@ def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int
     stimulus, steps = stimulus_of(layout, frames)
     recording = simulate_stpu(layout.network, stimulus, steps, outputs)
     raster = recording.raster(steps, layout.network.count)
-    kept = kept_layers(depth, keep)
+    kept = recorded_layers(depth, record)
     packed = [
         np.packbits(raster[number : number + count, layout.neurons(number)], axis=1) if number in kept else None
         for number in range(1, depth + 1)

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from steep.frames import Frames
 from steep.settings import torch_settings
-from steep.spikes import PackedLayers, Spikes, kept_layers
+from steep.spikes import PackedLayers, Spikes, recorded_layers
 from steep.threshold.fingerprint import digest, modulo, numbers
 from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork, WeightedLayer
 
@@ -55,16 +55,16 @@ def last_hidden_frames(network: ThresholdNetwork, frames: Frames) -> Frames:
 
 
 @torch_settings()
-def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int] | None = None) -> Spikes:
+def simulate(network: ThresholdNetwork, frames: np.ndarray, record: Collection[int] | None = None) -> Spikes:
     """Run the network on frames uint8 (frames, channels, height, width) of spikes or currents.
 
     The dtype is one in which every sum is exact (`ThresholdNetwork.float_dtype`), so the order of summation does not
-    matter. `keep` numbers the layers whose spikes are returned, from 1; all of them if not given.
+    matter. `record` numbers the layers whose spikes are returned, from 1; all of them if not given.
     """
     dtype = torch.float32 if network.float_dtype is np.float32 else torch.float64
     depth = len(network.layers)
     batch_size = min(BATCH, max(1, UNITS // max(network.sizes)))
-    packed: dict[int, list[np.ndarray]] = {number: [] for number in kept_layers(depth, keep)}
+    packed: dict[int, list[np.ndarray]] = {number: [] for number in recorded_layers(depth, record)}
     last: list[np.ndarray] = []
     with torch.no_grad():
         held = [converted(layer, dtype) for layer in network.layers]

@@ -41,7 +41,7 @@ FAST = "Steep, Brian2 fast"
 CHOSEN = (
     "Brian2 cython",
     "Brian2 C++ standalone",
-    "Steep, Brian2 reference",
+    "Steep, Brian2 synapses",
     FAST,
     "PyTorch threshold network, best batch",
     "snnTorch, best batch",

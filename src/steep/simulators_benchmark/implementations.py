@@ -59,10 +59,10 @@ IMPLEMENTATIONS = (
         note=PLAIN_BRIAN2,
     ),
     Implementation(
-        "Steep, Brian2 reference",
+        "Steep, Brian2 synapses",
         f"{PACKAGE}.delivered",
         {"module": "steep.simulators.brian2_lif"},
-        note="the workflow's reference: LIF neurons, numpy target",
+        note="the workflow's brian2-synapses: LIF neurons, numpy target",
     ),
     Implementation(
         "Steep, Brian2 fast",

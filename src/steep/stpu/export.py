@@ -32,7 +32,7 @@ from steep.frames import Frames
 from steep.stpu.elementfile import read_recorded
 from steep.stpu.layout import Layout, from_threshold_network
 from steep.stpu.network import Stimulus, StpuNetwork, no_injection
-from steep.stpu.studies import stimulus_of
+from steep.stpu.sweeps import stimulus_of
 from steep.stpu.textmodel import Output, TextModel, read_text
 from steep.threshold.network import EXACT_FLOAT32, Synapses, ThresholdNetwork, WeightedLayer
 from steep.threshold.readouts import READOUTS

@@ -13,16 +13,16 @@ class Faults:
 
     Attributes
     ----------
-    drop : that a spike is lost, on all its synapses.
-    insert : that a neuron sends a spike, in a step in which it does not fire; its membrane is not reset.
-    jitter : that a spike takes one step more on one synapse.
+    dropped : that a spike is lost, on all its synapses.
+    inserted : that a neuron sends a spike, in a step in which it does not fire; its membrane is not reset.
+    late : that a spike takes one step more on one synapse.
     seed : of the random numbers.
 
     """
 
-    drop: float = 0.0
-    insert: float = 0.0
-    jitter: float = 0.0
+    dropped: float = 0.0
+    inserted: float = 0.0
+    late: float = 0.0
     seed: int = 0
 
 
@@ -84,13 +84,13 @@ def simulate(
         fired[stimulus.neuron[spikes_in[step]]] = True
         if faults:
             draw = random.random(network.count)
-            fired = np.where(fired, draw >= faults.drop, draw < faults.insert)
+            fired = np.where(fired, draw >= faults.dropped, draw < faults.inserted)
         sources = np.flatnonzero(fired)
         fired_at.append(sources)
         events = _ranges(first[sources], first[sources + 1])
         arrival = step + delay[events]
         if faults:
-            arrival += random.random(len(events)) < faults.jitter
+            arrival += random.random(len(events)) < faults.late
         np.add.at(buffer, arrival % slots * network.count + target[events], weight[events])
     counts = [len(sources) for sources in fired_at]
     neurons = np.concatenate([np.zeros(0, np.int64), *fired_at])

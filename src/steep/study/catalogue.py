@@ -14,7 +14,7 @@ from steep.study.entries import (
     Figure,
     Files,
     Table,
-    Told,
+    Value,
     Wildcards,
     measured,
     of_every_experiment,
@@ -35,11 +35,11 @@ PROVENANCE = "Provenance"
 # Of what there is one figure or table each.
 EXPERIMENT = Each("experiment", lambda study: study.experiments)
 FEW_FILTERS = Each("experiment", lambda study: [k for k, e in study.experiments.items() if e.network.few_filters])
-STUDIED = Each("experiment", lambda study: study.studied)
+SWEPT = Each("experiment", lambda study: study.swept)
 DATASET = Each("dataset", lambda study: study.datasets)
 DRAWN_BENCHMARK = Each("benchmark", lambda study: [name for name in study.benchmarked if name != "training"])
 BENCHMARK = Each("benchmark", lambda study: study.benchmarked)
-STUDIES = Each("study", lambda study: ["bits", "margins", *(["stpu"] if study.stpu else [])])
+SWEEPS = Each("sweep", lambda study: ["bits", "margins", *(["stpu"] if study.stpu else [])])
 
 
 def has_stpu(study: Study) -> bool:
@@ -52,25 +52,25 @@ def has_baseline(study: Study) -> bool:
     return study.baseline is not None
 
 
-# What verbs are told.
-TITLE = Told("heading", lambda study, w: study.experiments[w["experiment"]].title)
-NAME = Told("the experiment, as the config names it", lambda study, w: w["experiment"])
-EVALUATION = Told("the frames that were measured on: test or validation", lambda study, w: study.evaluation)
-ALL_TITLES = Told("headings of the experiments, by name", lambda study, w: study.titles, TITLES)
-NUMBERS = Told(
+# Values that verbs take.
+TITLE = Value("heading", lambda study, w: study.experiments[w["experiment"]].title)
+NAME = Value("the experiment, as the config names it", lambda study, w: w["experiment"])
+EVALUATION = Value("the frames that were measured on: test or validation", lambda study, w: study.evaluation)
+ALL_TITLES = Value("headings of the experiments, by name", lambda study, w: study.titles, TITLES)
+NUMBERS = Value(
     "numbers of the layers with weights, from 1",
     lambda study, w: study.experiments[w["experiment"]].network.weighted,
     LAYERS,
 )
-CLASSES = Told(
+CLASSES = Value(
     "what the classes are called", lambda study, w: study.experiments[w["experiment"]].dataset.source.names, TEXTS
 )
-SIMULATORS = Told(
+SIMULATORS = Value(
     "the simulators, the first of which ran what is drawn",
     lambda study, w: study.experiments[w["experiment"]].simulators,
     TEXTS,
 )
-ENCODINGS = Told(
+ENCODINGS = Value(
     "the encodings to draw, as the config writes them",
     lambda study, w: {
         entry.encoding: study.encodings[entry.encoding]
@@ -80,7 +80,7 @@ ENCODINGS = Told(
     part("encodings"),
     ordered=True,
 )
-LIMITS = Told(
+LIMITS = Value(
     "limits of the STPU, as the config writes them",
     lambda study, w: study.stpu["limits"] if study.stpu else {},
     part("stpu.limits"),
@@ -88,18 +88,18 @@ LIMITS = Told(
 )
 # Shape and surrogate slope.
 WAY = {"type": "array", "prefixItems": [{"$ref": "#/$defs/shape"}, {"type": "number"}], "minItems": 2, "maxItems": 2}
-WAYS = Told(
+WAYS = Value(
     "shape and surrogate slope of each way of sharpening, by a heading",
     lambda study, w: study.ways_of_sharpening(),
     structure(type="object", additionalProperties=WAY),
     ordered=True,
 )
-RESPONSES = Told(
+RESPONSES = Value(
     "the synaptic responses to draw, as the config writes them",
-    lambda study, w: study.stpu["studies"]["responses"] if study.stpu else {},
-    part("stpu.studies.responses"),
+    lambda study, w: study.stpu["sweep"]["responses"] if study.stpu else {},
+    part("stpu.sweep.responses"),
 )
-SEEDS = Told(
+SEEDS = Value(
     "experiment and seed of each file, in the files' order",
     lambda study, w: [{"experiment": key, "seed": seed} for key, seed in study.every_seed()],
     structure(type="array", items=LABEL),
@@ -112,7 +112,7 @@ RUN = {
     "required": ["experiment", "readout"],
     "properties": {"experiment": {"$ref": "#/$defs/name"}, "readout": {"enum": list(READOUTS)}},
 }
-READ_OUT = Told(
+READ_OUT = Value(
     "experiment and readout of each network, in the files' order; readouts other than potential have a circuit",
     lambda study, w: [
         {"experiment": key, "readout": readout}
@@ -123,11 +123,11 @@ READ_OUT = Told(
 )
 
 
-def study_told(*needed: str, optional: tuple[str, ...] = (), ordered: bool = False) -> Told:
+def config_value(*needed: str, optional: tuple[str, ...] = (), ordered: bool = False) -> Value:
     """Return the parts of the config that a table needs, and others that it reads where they are there."""
     words = f"the study's config, of which it needs {', '.join(needed)}" if needed else "the study's config, whole"
     keys = (*needed, *optional)
-    return Told(
+    return Value(
         words, lambda study, w: study.chosen(*keys) if keys else study.config, part("", needed=needed or None), ordered
     )
 
@@ -149,7 +149,7 @@ FIGURES: tuple[Figure, ...] = (
         caption="The talk's accuracies beside ours.",
         headline=True,
         inputs={"verdicts": result("tables/verdicts.csv")},
-        told={"evaluation": EVALUATION},
+        values={"evaluation": EVALUATION},
     ),
     Figure(
         name="effects",
@@ -160,7 +160,7 @@ FIGURES: tuple[Figure, ...] = (
         when=has_baseline,
         about=_beside_the_baseline,
         inputs={"effects": result("tables/effects.csv")},
-        told={"evaluation": EVALUATION},
+        values={"evaluation": EVALUATION},
     ),
     Figure(
         name="confusion",
@@ -169,7 +169,7 @@ FIGURES: tuple[Figure, ...] = (
         caption="Spiking beside non-spiking: confusions, and what changed.",
         each=EXPERIMENT,
         inputs={"activity": of_every_seed("activity.npz"), "classes": of_every_seed("classes.npz")},
-        told={"simulators": SIMULATORS, "names": CLASSES, "title": TITLE},
+        values={"simulators": SIMULATORS, "names": CLASSES, "title": TITLE},
     ),
     Figure(
         name="transfer",
@@ -182,7 +182,7 @@ FIGURES: tuple[Figure, ...] = (
         chapter=METHOD,
         result="The sharpened sigmoid",
         caption="The sharpened activation, and the slope through which it learns.",
-        told={"settings": WAYS},
+        values={"settings": WAYS},
     ),
     Figure(
         name="conversion",
@@ -191,9 +191,9 @@ FIGURES: tuple[Figure, ...] = (
         caption="Frames each way: as they are, binarized, as contours, as injected current.",
         each=DATASET,
         inputs={"images": result("datasets/{dataset}/validation.npz")},
-        told={
+        values={
             "encodings": ENCODINGS,
-            "title": Told("heading", lambda study, w: study.datasets[w["dataset"]].title),
+            "title": Value("heading", lambda study, w: study.datasets[w["dataset"]].title),
         },
         memory_MB=2000,
         minutes=2,
@@ -205,7 +205,7 @@ FIGURES: tuple[Figure, ...] = (
         caption="Activations converge to steps while the network is sharpened.",
         each=EXPERIMENT,
         inputs={"activations": of_first_seed("activations.npz"), "history": of_first_seed("sharpened.csv")},
-        told={"layers": NUMBERS, "title": TITLE},
+        values={"layers": NUMBERS, "title": TITLE},
     ),
     Figure(
         name="sharpening",
@@ -214,7 +214,7 @@ FIGURES: tuple[Figure, ...] = (
         caption="Validation accuracy over sharpening, the sharpness under it.",
         each=EXPERIMENT,
         inputs={"sharpened": of_every_seed("sharpened.csv"), "continued": shared_of_every_seed("continued.csv")},
-        told={"title": TITLE},
+        values={"title": TITLE},
     ),
     Figure(
         name="bits",
@@ -222,8 +222,8 @@ FIGURES: tuple[Figure, ...] = (
         result="Accuracy against bits of the weights",
         caption="Validation accuracy against the bits of the integer weights.",
         each=EXPERIMENT,
-        inputs={"bits": result("tables/study-bits.csv")},
-        told={"experiment": NAME, "title": TITLE, "layers": NUMBERS},
+        inputs={"bits": result("tables/sweep-bits.csv")},
+        values={"experiment": NAME, "title": TITLE, "layers": NUMBERS},
     ),
     Figure(
         name="pipeline",
@@ -232,7 +232,7 @@ FIGURES: tuple[Figure, ...] = (
         caption="Several frames in flight at once: each colour is a frame, each step one layer on.",
         each=EXPERIMENT,
         inputs=EXAMPLES,
-        told={"title": TITLE},
+        values={"title": TITLE},
     ),
     Figure(
         name="layers",
@@ -241,7 +241,7 @@ FIGURES: tuple[Figure, ...] = (
         caption="Spikes of every layer, frame by frame.",
         each=EXPERIMENT,
         inputs=EXAMPLES,
-        told={"title": TITLE},
+        values={"title": TITLE},
     ),
     Figure(
         name="aggregate",
@@ -250,7 +250,7 @@ FIGURES: tuple[Figure, ...] = (
         caption="The first convolution of a few frames, all filters in one picture.",
         each=FEW_FILTERS,
         inputs=EXAMPLES,
-        told={"title": TITLE},
+        values={"title": TITLE},
     ),
     Figure(
         name="feature-maps",
@@ -259,7 +259,7 @@ FIGURES: tuple[Figure, ...] = (
         caption="How often every unit fires over all frames; dead and saturated units.",
         each=EXPERIMENT,
         inputs={"activity": of_first_seed("activity.npz")},
-        told={"title": TITLE},
+        values={"title": TITLE},
     ),
     Figure(
         name="mistakes",
@@ -268,7 +268,7 @@ FIGURES: tuple[Figure, ...] = (
         caption="Misclassified frames, and the spikes that decided.",
         each=EXPERIMENT,
         inputs=EXAMPLES,
-        told={"names": CLASSES, "title": TITLE},
+        values={"names": CLASSES, "title": TITLE},
     ),
     Figure(
         name="activity",
@@ -276,16 +276,16 @@ FIGURES: tuple[Figure, ...] = (
         result="Spikes and synaptic events of a frame",
         caption="Active units and synaptic events of a frame, by layer.",
         inputs={"activity": result("tables/activity.csv")},
-        told={"titles": ALL_TITLES},
+        values={"titles": ALL_TITLES},
     ),
     Figure(
         name="layout",
         chapter=STPU,
         result="A network laid on the STPU",
         caption="The STPU, and how the network lies on it. Limits are assumed.",
-        each=STUDIED,
+        each=SWEPT,
         inputs={"network": of_first_seed("threshold.npz")},
-        told={"limits": LIMITS, "title": TITLE},
+        values={"limits": LIMITS, "title": TITLE},
         minutes=2,
     ),
     Figure(
@@ -294,25 +294,25 @@ FIGURES: tuple[Figure, ...] = (
         result="Synaptic responses made of delays",
         caption="Synaptic responses made of delays, beside their equations.",
         when=has_stpu,
-        told={"responses": RESPONSES},
+        values={"responses": RESPONSES},
     ),
     Figure(
         name="leak",
         chapter=STPU,
         result="Leak and frame spacing",
         caption="When frames disturb each other: accuracy against leak and frame spacing.",
-        each=STUDIED,
-        inputs={"studies": result("tables/study-stpu.csv")},
-        told={"experiment": NAME, "title": TITLE},
+        each=SWEPT,
+        inputs={"sweep": result("tables/sweep-stpu.csv")},
+        values={"experiment": NAME, "title": TITLE},
     ),
     Figure(
         name="robustness",
         chapter=STPU,
         result="Faults, and bits of weights",
         caption="Accuracy against faults in the spikes, and against weight bits.",
-        each=STUDIED,
-        inputs={"studies": result("tables/study-stpu.csv"), "bits": result("tables/study-bits.csv")},
-        told={"experiment": NAME, "title": TITLE},
+        each=SWEPT,
+        inputs={"sweep": result("tables/sweep-stpu.csv"), "bits": result("tables/sweep-bits.csv")},
+        values={"experiment": NAME, "title": TITLE},
     ),
     Figure(
         name="energy",
@@ -320,7 +320,7 @@ FIGURES: tuple[Figure, ...] = (
         result="Energy of a frame, estimated",
         caption="Energy of a frame: counted events times published energies per event. An estimate.",
         inputs={"energy": result("tables/energy.csv"), "published": published("energy-per-frame.csv")},
-        told={"titles": ALL_TITLES},
+        values={"titles": ALL_TITLES},
     ),
     Figure(
         name="benchmark",
@@ -330,27 +330,27 @@ FIGURES: tuple[Figure, ...] = (
         each=DRAWN_BENCHMARK,
         about=lambda study, w: [],
         inputs={"table": measured()},
-        told={"benchmark": Told("which benchmark", lambda study, w: w["benchmark"], choices=MEASURABLE)},
+        values={"benchmark": Value("which benchmark", lambda study, w: w["benchmark"], choices=MEASURABLE)},
     ),
 )
 
 
-def _studied(study: Study, wildcards: Wildcards) -> list[str]:
-    """Return the experiments that a study is made of."""
-    return [*(study.studied if wildcards["study"] == "stpu" else study.experiments)]
+def _swept(study: Study, wildcards: Wildcards) -> list[str]:
+    """Return the experiments that are swept."""
+    return [*(study.swept if wildcards["sweep"] == "stpu" else study.experiments)]
 
 
-STUDY_RESULTS = {
+SWEEP_RESULTS = {
     "stpu": "Accuracy against leak, spacing and faults",
     "bits": "Accuracy against bits of the weights",
     "margins": "Units near their thresholds, seed by seed",
 }
 
 
-def _of_studied(study: Study, wildcards: Wildcards) -> list[Path]:
-    """Return what a study measured of every seed, of the experiments that it is made of."""
-    name = f"study-{wildcards['study']}.csv"
-    return [study.folder(key, seed) / name for key in _studied(study, wildcards) for seed in study.seeds]
+def _of_swept(study: Study, wildcards: Wildcards) -> list[Path]:
+    """Return what a sweep measured of every seed, of the experiments that are swept."""
+    name = f"sweep-{wildcards['sweep']}.csv"
+    return [study.folder(key, seed) / name for key in _swept(study, wildcards) for seed in study.seeds]
 
 
 def _on_the_stpu(study: Study) -> list[Path]:
@@ -372,7 +372,7 @@ TABLES: tuple[Table, ...] = (
         caption="Every row of the talk judged: reproduced, better, not reproduced.",
         maker="steep.analysis.verdicts:tabulate",
         inputs={"talk": result("tables/talk.csv")},
-        told={"study": study_told("experiments", "datasets", optional=("evaluation",))},
+        values={"study": config_value("experiments", "datasets", optional=("evaluation",))},
         also={
             "view": "verdicts-view.csv",
             "answer": "answer.txt",
@@ -388,7 +388,7 @@ TABLES: tuple[Table, ...] = (
         caption="The talk's table beside ours.",
         maker="steep.analysis.tables:tabulate_talk",
         inputs={"accuracy": result("tables/accuracy.csv")},
-        told={"study": study_told("experiments", "networks", "datasets", optional=("evaluation",), ordered=True)},
+        values={"study": config_value("experiments", "networks", "datasets", optional=("evaluation",), ordered=True)},
         also={
             "markdown": "talk.md",
             "view": "talk-view.csv",
@@ -423,7 +423,7 @@ TABLES: tuple[Table, ...] = (
         result="Units near their thresholds",
         caption="How many units are near their thresholds.",
         maker="steep.analysis.tables:tabulate_margins",
-        inputs={"margins": result("tables/study-margins.csv")},
+        inputs={"margins": result("tables/sweep-margins.csv")},
     ),
     Table(
         name="activity",
@@ -432,7 +432,7 @@ TABLES: tuple[Table, ...] = (
         caption="How busy every layer is.",
         maker="steep.analysis.activity:tabulate",
         inputs={"activity": of_every_experiment("activity.npz")},
-        told={"labels": SEEDS},
+        values={"rows": SEEDS},
     ),
     Table(
         name="energy",
@@ -451,26 +451,26 @@ TABLES: tuple[Table, ...] = (
         inputs={"benchmarks": of_the_study("Snakemake's benchmarks", lambda study: study.benchmarks())},
     ),
     Table(
-        name="study",
-        chapter=lambda w: STPU if w["study"] == "stpu" else METHOD,
-        result=lambda w: STUDY_RESULTS[w["study"]],
+        name="sweep",
+        chapter=lambda w: STPU if w["sweep"] == "stpu" else METHOD,
+        result=lambda w: SWEEP_RESULTS[w["sweep"]],
         caption="Tables of the same columns below each other.",
         maker="steep.analysis.tables:join",
         verb_name="join-tables",
-        each=STUDIES,
-        about=_studied,
-        inputs={"tables": Files("the tables, of the same columns", _of_studied, many=True)},
-        told={"title": Told("heading", lambda study, w: f"Study: {w['study']}")},
+        each=SWEEPS,
+        about=_swept,
+        inputs={"tables": Files("the tables, of the same columns", _of_swept, many=True)},
+        values={"title": Value("heading", lambda study, w: f"Sweep: {w['sweep']}")},
     ),
     Table(
         name="stpu",
         chapter=STPU,
         result="Networks on the STPU",
-        caption="The networks, with each of their readouts, held against the design rules of the STPU.",
+        caption="The networks, with each of their readouts, held against the limits of the STPU.",
         maker="steep.study.stpu_table:tabulate",
         when=has_stpu,
         inputs={"networks": of_the_study("threshold networks, each followed by its readout's circuit", _on_the_stpu)},
-        told={"labels": READ_OUT, "limits": LIMITS},
+        values={"rows": READ_OUT, "limits": LIMITS},
         minutes=2,
     ),
     Table(
@@ -482,8 +482,8 @@ TABLES: tuple[Table, ...] = (
         when=has_baseline,
         about=_beside_the_baseline,
         inputs={"accuracy": result("tables/accuracy.csv")},
-        told={
-            "study": study_told(
+        values={
+            "study": config_value(
                 "experiments", "networks", "datasets", "baseline", optional=("evaluation",), ordered=True
             )
         },
@@ -498,7 +498,7 @@ TABLES: tuple[Table, ...] = (
         each=BENCHMARK,
         about=lambda study, w: [],
         inputs={"table": measured()},
-        told={"title": Told("heading", lambda study, w: f"Benchmark of {w['benchmark']}")},
+        values={"title": Value("heading", lambda study, w: f"Benchmark of {w['benchmark']}")},
     ),
 )
 

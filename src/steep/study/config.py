@@ -237,13 +237,13 @@ def _references(config: dict[str, Any]) -> list[str]:
             split_sizes(dataset["source"], dataset["validation"])
         except SteepError as error:
             messages.append(f"datasets.{name}.validation: {error}")
-    rise, decay = config.get("stpu", {}).get("studies", {}).get("responses", {}).get("difference", (1, 2))
+    rise, decay = config.get("stpu", {}).get("sweep", {}).get("responses", {}).get("difference", (1, 2))
     if rise >= decay:
         messages.append(
-            f"stpu.studies.responses.difference: the rise, {rise}, is not below the decay, {decay}; write it first"
+            f"stpu.sweep.responses.difference: the rise, {rise}, is not below the decay, {decay}; write it first"
         )
     named = [
-        ("stpu.studies.experiments", name) for name in config.get("stpu", {}).get("studies", {}).get("experiments", [])
+        ("stpu.sweep.experiments", name) for name in config.get("stpu", {}).get("sweep", {}).get("experiments", [])
     ]
     named += [("baseline", config["baseline"])] if "baseline" in config else []
     for key, experiment in named:
@@ -264,9 +264,9 @@ def _fit(config: dict[str, Any], experiment: str, entry: dict[str, Any]) -> list
         messages.append(f"networks.{entry['network']}.layers: {error}")
     messages += _enough_frames(config, experiment, entry)
     try:
-        bits_by_layer({"layers": layers}, recipe["deployment"]["weight_bits"])
+        bits_by_layer({"layers": layers}, recipe["compilation"]["weight_bits"])
     except SteepError as error:
-        messages.append(f"recipes.{entry['recipe']}.deployment.weight_bits: {error} (experiment {experiment})")
+        messages.append(f"recipes.{entry['recipe']}.compilation.weight_bits: {error} (experiment {experiment})")
     depth = len(layers) + 1
     if max(entry.get("record") or [1]) > depth:
         messages.append(
@@ -300,7 +300,7 @@ def _enough_frames(config: dict[str, Any], experiment: str, entry: dict[str, Any
     try:
         sizes = split_sizes(dataset["source"], dataset["validation"])
     except SteepError:
-        return []  # told where the data set stands
+        return []  # said where the data set stands
     if sizes is None:  # a data set of the user's own tells its sizes when it is fetched
         return []
     messages = []

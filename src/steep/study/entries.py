@@ -1,4 +1,4 @@
-"""What an entry of the catalogue is made of: a figure or a table, the files it is made from, what its verb is told.
+"""What an entry of the catalogue is made of: a figure or a table, the files it is made from, the values its verb takes.
 
 Everything here and in the catalogue is data: Snakemake reads it before every run, so nothing heavy is imported.
 """
@@ -78,9 +78,9 @@ def published(name: str) -> Files:
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a verb is told besides files: what it means, what the study says, and how the verb reads it (as text unless
-    told). Of JSON the keys are sorted, unless their order means something (`ordered`)."""
+class Value:
+    """A value that a verb takes besides files: what it means, what the study says, and how the verb reads it (as text
+    unless said otherwise). Of JSON the keys are sorted, unless their order means something (`ordered`)."""
 
     words: str
     say: Callable[[Study, Wildcards], Any]
@@ -121,7 +121,7 @@ class Entry:
     chapter : of report and summary.
     result : what the report calls it.
     caption : what it is, in one sentence: for the summary and the command line.
-    inputs, told : files and the rest that its verb takes, by option.
+    inputs, values : files and the rest that its verb takes, by option.
     each : of what there is one; one for the whole study if None.
     when : whether the study has it.
     about : the experiments that it shows, which the caption says to have generated data where they have; those of its
@@ -135,7 +135,7 @@ class Entry:
     result: str | Callable[[Wildcards], str]
     caption: str
     inputs: dict[str, Files] = field(default_factory=dict)
-    told: dict[str, Told] = field(default_factory=dict)
+    values: dict[str, Value] = field(default_factory=dict)
     each: Each | None = None
     when: Callable[[Study], bool] = lambda study: True
     about: Callable[[Study, Wildcards], Iterable[str]] | None = None
@@ -182,9 +182,9 @@ class Entry:
         return [name for name in shown if study.experiments[name].generated]
 
     def words(self, study: Study, wildcards: Wildcards) -> str:
-        """Return the verb and what it is told besides files, as a shell takes it."""
-        told = [word for name, told in self.told.items() for word in (dashed(name), told.text(study, wildcards))]
-        return shlex.join([self.verb, *told])
+        """Return the verb and the values it takes besides files, as a shell takes it."""
+        given = [word for name, value in self.values.items() for word in (dashed(name), value.text(study, wildcards))]
+        return shlex.join([self.verb, *given])
 
     def heading(self, wildcards: Wildcards) -> str:
         """Return what the report calls it."""
@@ -196,9 +196,9 @@ class Entry:
         for name, files in self.inputs.items():
             option = file_option(Role.INPUT, files.many)
             options[name] = Option(option.role, option.keywords | {"help": files.words})
-        for name, told in self.told.items():
-            choices = {"choices": told.choices} if told.choices else {}
-            options[name] = Option(Role.TOLD, parser_keywords(told.parser) | choices | {"help": told.words})
+        for name, value in self.values.items():
+            choices = {"choices": value.choices} if value.choices else {}
+            options[name] = Option(Role.VALUE, parser_keywords(value.parser) | choices | {"help": value.words})
         return options
 
 

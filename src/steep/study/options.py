@@ -1,4 +1,4 @@
-"""What a verb is told on its command line: files that it reads and writes, text and numbers, JSON that fits a schema.
+"""What a verb takes on its command line: files that it reads and writes, text and numbers, JSON that fits a schema.
 
 JSON is refused in one line when it does not fit: what took any JSON would fail later, with a traceback.
 """
@@ -15,11 +15,11 @@ from steep.strict import parse_json
 
 
 class Role(Enum):
-    """What an option is to its verb: a file it reads, a file it writes, or something it is told."""
+    """What an option is to its verb: a file it reads, a file it writes, or another value."""
 
     INPUT = "input"
     OUTPUT = "output"
-    TOLD = "params"
+    VALUE = "params"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which networks fit the STPU: every design rule held against every network."""
+"""Which networks fit the STPU: every limit held against every network."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import pandas as pd
 from steep.analysis.render import Tabulated
 from steep.errors import SteepError
 from steep.stpu.layout import Layout, from_threshold_network, timing
-from steep.stpu.rules import check
+from steep.stpu.limits import check
 from steep.threshold.network import ThresholdNetwork
 from steep.threshold.readouts import attach
 
@@ -41,9 +41,9 @@ def stpu_table(layouts: dict[tuple[str, str], Layout], limits: dict[str, dict[st
         }
         for finding in findings:
             row |= {
-                finding.rule: finding.used,
-                f"{finding.rule}_limit": finding.limit,
-                f"{finding.rule}_assumed": finding.assumed,
+                finding.name: finding.used,
+                f"{finding.name}_limit": finding.limit,
+                f"{finding.name}_assumed": finding.assumed,
             }
         steps = timing(layout)
         row |= {"latency": steps.latency, "steps_per_frame": steps.pipelined, "steps_per_frame_alone": steps.sequential}
@@ -56,10 +56,10 @@ def stpu_table(layouts: dict[tuple[str, str], Layout], limits: dict[str, dict[st
 def stpu_view(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table as text for people."""
     view = pd.DataFrame({"Experiment": table["experiment"], "Readout": table["readout"]})
-    for rule, title in TITLES.items():
-        if rule in table:
-            stars = ["*" if assumed else "" for assumed in table[f"{rule}_assumed"]]
-            parts = zip(table[rule], table[f"{rule}_limit"], stars, strict=True)
+    for name, title in TITLES.items():
+        if name in table:
+            stars = ["*" if assumed else "" for assumed in table[f"{name}_assumed"]]
+            parts = zip(table[name], table[f"{name}_limit"], stars, strict=True)
             view[title] = [f"{used:,} of {limit:,}{star}" for used, limit, star in parts]
     view["Synapses"] = [f"{n:,}" for n in table["synapses"]]
     view["Units below 0"] = table["spontaneous"]
@@ -73,19 +73,19 @@ def stpu_view(table: pd.DataFrame) -> pd.DataFrame:
     return view
 
 
-def tabulate(networks: list[Path], labels: list[dict[str, str]], limits: dict[str, Any]) -> Tabulated:
-    """Hold the networks, with each of their readouts, against the design rules of the STPU."""
-    needed = len(labels) + sum(label["readout"] != "potential" for label in labels)
+def tabulate(networks: list[Path], rows: list[dict[str, str]], limits: dict[str, Any]) -> Tabulated:
+    """Hold the networks, with each of their readouts, against the limits of the STPU."""
+    needed = len(rows) + sum(row["readout"] != "potential" for row in rows)
     if len(networks) != needed:
         raise SteepError(
-            f"--networks {len(networks)} entries; --labels asks for {needed}: a network each, and its circuit after it "
+            f"--networks {len(networks)} entries; --rows asks for {needed}: a network each, and its circuit after it "
             "where the readout is not potential"
         )
     files, layouts = iter(networks), {}
-    for label in labels:
+    for row in rows:
         network = ThresholdNetwork.load(next(files))
-        if label["readout"] != "potential":
+        if row["readout"] != "potential":
             network = attach(network, ThresholdNetwork.load(next(files)))
-        layouts[label["experiment"], label["readout"]] = from_threshold_network(network, clock=True)
+        layouts[row["experiment"], row["readout"]] = from_threshold_network(network, clock=True)
     table = stpu_table(layouts, limits)
     return Tabulated(table, stpu_view(table), "Networks on the STPU", NOTE)

@@ -72,12 +72,12 @@ class Network:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How networks are trained, sharpened, deployed: each part as the config writes it."""
+    """How networks are trained, sharpened, compiled: each part as the config writes it."""
 
     name: str
     original: Json
     sharpening: Json
-    deployment: Json
+    compilation: Json
     population: Json | None
 
     @property
@@ -118,7 +118,7 @@ class Experiment:
         return f"{self.network.title}, {self.name}"
 
     @property
-    def labels(self) -> Json:
+    def row(self) -> Json:
         """What a row of its results is about, besides the seed."""
         return {
             "experiment": self.name,
@@ -133,7 +133,7 @@ class Experiment:
         control = self.recipe.control if network == "continued" else {}
         return self.dataset.name, self.encoding, self.network.layers, self.recipe.original, control
 
-    def kept(self, simulator: str) -> list[int]:
+    def recorded(self, simulator: str) -> list[int]:
         """Return the layers whose spikes a simulator keeps, empty for all: those the config names, the output, and the
         layer that readouts hang on. The first simulator keeps all: figures and counts are made from its spikes."""
         if self.record is None or simulator == self.simulators[0]:
@@ -169,7 +169,7 @@ class Study:
             key: Network(key, entry["title"], tuple(entry["layers"])) for key, entry in config["networks"].items()
         }
         recipes = {
-            key: Recipe(key, entry["original"], entry["sharpening"], entry["deployment"], entry.get("population"))
+            key: Recipe(key, entry["original"], entry["sharpening"], entry["compilation"], entry.get("population"))
             for key, entry in config["recipes"].items()
         }
         experiments = {
@@ -210,15 +210,15 @@ class Study:
         return {key: entry.title for key, entry in self.experiments.items()}
 
     @property
-    def studied(self) -> tuple[str, ...]:
-        """The experiments whose networks are studied on the STPU."""
-        return tuple(self.stpu["studies"]["experiments"]) if self.stpu else ()
+    def swept(self) -> tuple[str, ...]:
+        """The experiments whose networks are swept on the STPU."""
+        return tuple(self.stpu["sweep"]["experiments"]) if self.stpu else ()
 
     @property
-    def study_settings(self) -> Json:
-        """What the studies on the STPU measure; which experiments they are made of does not change a measurement."""
-        studies = self.stpu["studies"] if self.stpu else {}
-        return {key: value for key, value in studies.items() if key not in ("experiments", "responses")}
+    def sweep_settings(self) -> Json:
+        """What the sweeps on the STPU measure; which experiments they are made of does not change a measurement."""
+        sweep = self.stpu["sweep"] if self.stpu else {}
+        return {key: value for key, value in sweep.items() if key not in ("experiments", "responses")}
 
     @property
     def benchmarked(self) -> list[str]:
@@ -275,12 +275,12 @@ class Study:
         return [self.results / "datasets" / name / f"{split}.npz" for name in used for split in SPLITS]
 
     def exports(self) -> list[Path]:
-        """Return what is exported: of the studied experiments' first seeds NIR graphs and text models. The text model
+        """Return what is exported: of the swept experiments' first seeds NIR graphs and text models. The text model
         has spikes as inputs and no currents."""
-        files = [self.first(key, f"threshold.{form}.nir") for key in self.studied for form in ("exact", "portable")]
+        files = [self.first(key, f"threshold.{form}.nir") for key in self.swept for form in ("exact", "portable")]
         return files + [
             self.first(key, f"stpu-model{ending(readout)}.{kind}")
-            for key in self.studied
+            for key in self.swept
             if self.encodings[self.experiments[key].encoding]["kind"] != "current"
             for readout in self.experiments[key].readouts
             for kind in ("txt", "csv")
@@ -292,14 +292,14 @@ class Study:
         pieces = [f"-{part}" for part in range(1, self.parts + 1)] if self.parts > 1 else [""]
         for name, entry in self.experiments.items():
             extra = [readout for readout in entry.readouts if readout != "potential"]
-            measured = ["sharpen_network", "compile_network", "score_network", "study_quantization"]
+            measured = ["sharpen_network", "compile_network", "score_network", "sweep_weight_bits"]
             measured += ["train_original"] if self.trained_in(name, "original") == name else []
             measured += ["continue_original"] if self.trained_in(name, "continued") == name else []
             measured += [f"simulate_network-{simulator}{piece}" for simulator in entry.simulators for piece in pieces]
             measured += [f"compare_simulators-{readout}" for readout in entry.readouts]
             measured += [f"simulate_readout-{each}-{readout}" for each in entry.simulators for readout in extra]
             measured += ["train_population"] if "spikes" in extra else []
-            measured += ["study_stpu"] if name in self.studied else []
+            measured += ["sweep_stpu"] if name in self.swept else []
             files.add(folder / entry.dataset.name / "fetch_dataset.tsv")
             files.add(folder / entry.dataset.name / entry.encoding / "encode_frames.tsv")
             files.update(folder / name / f"seed-{seed}" / f"{rule}.tsv" for seed in self.seeds for rule in measured)

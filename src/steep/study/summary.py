@@ -1,4 +1,4 @@
-"""The study told without Snakemake's viewer: as Markdown, as one page that stands alone, as tables for LaTeX.
+"""The study shown without Snakemake's viewer: as Markdown, as one page that stands alone, as tables for LaTeX.
 
 All three show the same files of the study; no number is computed here.
 """

@@ -9,12 +9,12 @@ from steep.simulators.torch_threshold import simulate
 from steep.threshold.compile import bits_by_layer, compile_network
 
 
-def bits_study(
+def sweep_bits(
     tensors: dict[str, np.ndarray],
     spec: dict[str, Any],
     frames: Frames,
     choices: list[int],
-    deployed: int | list[int],
+    compiled: int | list[int],
 ) -> list[dict[str, object]]:
     """Measure accuracy with the weights of all layers, and of one layer alone, rounded to so many bits.
 
@@ -23,7 +23,7 @@ def bits_study(
     tensors, spec : the sharpened network.
     frames : validation frames.
     choices : numbers of bits.
-    deployed : bits that the other layers keep, as in the config.
+    compiled : bits of the other layers, as in the config.
 
     Returns
     -------
@@ -31,7 +31,7 @@ def bits_study(
     ``accuracy`` (%).
 
     """
-    kept = bits_by_layer(spec, deployed)
+    kept = bits_by_layer(spec, compiled)
     rows: list[dict[str, object]] = []
     for changed in ["all", *range(1, len(kept) + 1)]:
         for bits in choices:

@@ -23,7 +23,7 @@ import numpy as np
 from steep.errors import SteepError
 from steep.frames import flattened
 from steep.simulators.brian2_fast.program import program_for
-from steep.spikes import PackedLayers, Spikes, kept_layers
+from steep.spikes import PackedLayers, Spikes, recorded_layers
 from steep.threshold.fingerprint import digest, numbers
 from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
 
@@ -32,13 +32,13 @@ log = logging.getLogger("steep")
 BLOCK = 10_000
 
 
-def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int] | None = None) -> Spikes:
+def simulate(network: ThresholdNetwork, frames: np.ndarray, record: Collection[int] | None = None) -> Spikes:
     """Run the network on frames uint8 (frames, channels, height, width) of spikes or currents.
 
     Parameters
     ----------
     network, frames : as every simulator's.
-    keep : numbers of the layers whose spikes are returned, from 1; all of them if not given.
+    record : numbers of the layers whose spikes are returned, from 1; all of them if not given.
 
     Raises
     ------
@@ -46,23 +46,23 @@ def simulate(network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int
         when the program cannot be built, fails, or has not worked on what it was given.
 
     """
-    return Spikes.joined(list(simulate_blocks(network, [frames], keep)))
+    return Spikes.joined(list(simulate_blocks(network, [frames], record)))
 
 
 def simulate_blocks(
-    network: ThresholdNetwork, blocks: Iterable[np.ndarray], keep: Collection[int] | None = None
+    network: ThresholdNetwork, blocks: Iterable[np.ndarray], record: Collection[int] | None = None
 ) -> Iterator[Spikes]:
     """Yield the spikes of each block of frames; no more than one block is in memory at a time."""
     executable = program_for(network)
     for block in blocks:
         for first in range(0, max(len(block), 1), BLOCK):
-            yield _run(executable, network, block[first : first + BLOCK], keep)
+            yield _run(executable, network, block[first : first + BLOCK], record)
 
 
-def _run(executable: Path, network: ThresholdNetwork, frames: np.ndarray, keep: Collection[int] | None) -> Spikes:
+def _run(executable: Path, network: ThresholdNetwork, frames: np.ndarray, record: Collection[int] | None) -> Spikes:
     """Run the program in a folder of its own and read what it has recorded."""
     depth, count = len(network.layers), len(frames)
-    kept = kept_layers(depth, keep)
+    kept = recorded_layers(depth, record)
     folder = Path(tempfile.mkdtemp(prefix="steep-brian2-"))
     try:
         given = _write(folder, network, frames, kept)

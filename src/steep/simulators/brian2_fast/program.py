@@ -41,7 +41,7 @@ def program_for(network: ThresholdNetwork) -> Path:
 
     """
     if missing_tools():
-        raise SteepError(f"Brian2's fast delivery needs {missing_tools()}; install it, or use brian2-reference")
+        raise SteepError(f"Brian2's fast delivery needs {missing_tools()}; install it, or use brian2-synapses")
     source = source_of(network)
     name = _digest(source)
     if (executable := built(name)) is not None:

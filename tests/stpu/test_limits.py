@@ -1,12 +1,12 @@
-"""Design rules: what is used is counted rightly, the limit itself still fits, one more does not."""
+"""Limits: what is used is counted rightly, the limit itself still fits, one more does not."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from steep.stpu.limits import LIMITS, check
 from steep.stpu.network import StpuNetwork
-from steep.stpu.rules import RULES, check
 
 NETWORK = StpuNetwork(
     initial=np.zeros(4),
@@ -22,12 +22,12 @@ NETWORK = StpuNetwork(
 USED = {"neurons": 4, "fan_in": 3, "fan_out": 3, "buffer_slots": 7, "weight_bits": 8}
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_every_rule(rule: str) -> None:
-    fits, breaks = (check(NETWORK, {rule: {"limit": USED[rule] - less, "assumed": True}})[0] for less in (0, 1))
-    assert fits.used == breaks.used == USED[rule]
+@pytest.mark.parametrize("name", LIMITS)
+def test_every_limit(name: str) -> None:
+    fits, breaks = (check(NETWORK, {name: {"limit": USED[name] - less, "assumed": True}})[0] for less in (0, 1))
+    assert fits.used == breaks.used == USED[name]
     assert fits.complaint is None
-    assert breaks.complaint and "\n" not in breaks.complaint and str(USED[rule] - 1) in breaks.complaint
+    assert breaks.complaint and "\n" not in breaks.complaint and str(USED[name] - 1) in breaks.complaint
 
 
 def test_weights_that_are_no_integers_fit_no_number_of_bits() -> None:
@@ -43,4 +43,4 @@ def test_a_network_without_synapses_uses_none() -> None:
         weight=np.zeros(0),
         delay=np.zeros(0, np.int64),
     )
-    assert [RULES[rule](network, 9).used for rule in ("fan_in", "fan_out")] == [0, 0]
+    assert [LIMITS[name](network, 9).used for name in ("fan_in", "fan_out")] == [0, 0]

@@ -7,7 +7,7 @@ from steep.frames import Frames
 from steep.simulators import load_simulator
 from steep.stpu.layout import from_threshold_network
 from steep.stpu.reference import Faults
-from steep.stpu.studies import classify, fault_study, leak_study
+from steep.stpu.sweeps import classify, sweep_faults, sweep_leak
 from steep.study.stpu_table import stpu_table, stpu_view
 from steep.threshold.network import DenseLayer, ThresholdNetwork
 
@@ -34,9 +34,9 @@ def frames(network: ThresholdNetwork) -> Frames:
 
 
 def test_undisturbed_settings_change_nothing(network: ThresholdNetwork, frames: Frames) -> None:
-    rows = leak_study(network, frames, [1.0, 0.8], [1, 2, 40]) + fault_study(network, frames, [0.0, 0.3], seed=0)
+    rows = sweep_leak(network, frames, [1.0, 0.8], [1, 2, 40]) + sweep_faults(network, frames, [0.0, 0.3], seed=0)
     by_setting = {
-        (r["study"], r["leak"], r["spacing"], r["drop"], r["insert"], r["jitter"]): r["accuracy"] for r in rows
+        (r["sweep"], r["leak"], r["spacing"], r["dropped"], r["inserted"], r["late"]): r["accuracy"] for r in rows
     }
     assert len(by_setting) == 6 + 4  # the three faults share rate 0
     assert all(
@@ -53,7 +53,7 @@ def test_undisturbed_settings_change_nothing(network: ThresholdNetwork, frames: 
 
 def test_faults_are_repeatable(network: ThresholdNetwork, frames: Frames) -> None:
     layout = from_threshold_network(network, clock=True)
-    one, two, other = (classify(layout, frames.values, faults=Faults(drop=0.2, seed=s)).tolist() for s in (1, 1, 2))
+    one, two, other = (classify(layout, frames.values, faults=Faults(dropped=0.2, seed=s)).tolist() for s in (1, 1, 2))
     assert one == two != other
 
 

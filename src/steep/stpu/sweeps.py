@@ -1,4 +1,4 @@
-"""Studies on the STPU model: what leak, frames that follow each other closely, and faults do to a network."""
+"""Sweeps on the STPU model: what leak, frames that follow each other closely, and faults do to a network."""
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -53,15 +53,15 @@ def classify(layout: Layout, frames: np.ndarray, spacing: int = 1, faults: Fault
 
 
 def measure(
-    study: str, layout: Layout, frames: Frames, spacing: int = 1, faults: Faults | None = None, **setting: float
+    sweep: str, layout: Layout, frames: Frames, spacing: int = 1, faults: Faults | None = None, **setting: float
 ) -> dict[str, object]:
-    """Return one row of a study: its name, what was set, and how many frames were classified rightly."""
+    """Return one row of a sweep: its name, what was set, and how many frames were classified rightly."""
     correct = int((classify(layout, frames.values, spacing, faults) == frames.labels).sum())
-    row = {"study": study, "leak": 1.0, "spacing": spacing, "drop": 0.0, "insert": 0.0, "jitter": 0.0} | setting
+    row = {"sweep": sweep, "leak": 1.0, "spacing": spacing, "dropped": 0.0, "inserted": 0.0, "late": 0.0} | setting
     return row | {"frames": len(frames), "correct": correct, "accuracy": 100 * correct / len(frames)}
 
 
-def leak_study(
+def sweep_leak(
     network: ThresholdNetwork, frames: Frames, leaks: list[float], spacings: list[int]
 ) -> list[dict[str, object]]:
     """Measure accuracy against leak and frame spacing: below leak 1 a membrane keeps a part of the frame before."""
@@ -72,11 +72,11 @@ def leak_study(
     return rows
 
 
-def fault_study(network: ThresholdNetwork, frames: Frames, rates: list[float], seed: int) -> list[dict[str, object]]:
+def sweep_faults(network: ThresholdNetwork, frames: Frames, rates: list[float], seed: int) -> list[dict[str, object]]:
     """Measure accuracy against the rate of dropped, inserted and late spikes, one kind at a time."""
     layout = from_threshold_network(network, clock=True)
     return [
         measure("faults", layout, frames, 1, Faults(**{kind: rate}, seed=seed), **{kind: rate})
-        for kind in ("drop", "insert", "jitter")
+        for kind in ("dropped", "inserted", "late")
         for rate in rates
     ]

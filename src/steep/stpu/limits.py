@@ -1,4 +1,4 @@
-"""Design rules of the STPU: what a network must not exceed, as small predicates that each give one clear line.
+"""Limits of the STPU: what a network must not exceed, as small predicates that each give one clear line.
 
 The limits of the hardware are not published in what we could read. They stand in the config, each with its standing:
 *assumed* ones are shown as assumed wherever they appear.
@@ -64,7 +64,7 @@ def weight_bits(network: StpuNetwork, limit: int) -> Use:
     return Use(bits, f"the largest weight needs {bits} bits, the STPU has {limit}; compile with weight_bits: {limit}")
 
 
-RULES: dict[str, Callable[[StpuNetwork, int], Use]] = {
+LIMITS: dict[str, Callable[[StpuNetwork, int], Use]] = {
     "neurons": neurons,
     "fan_in": fan_in,
     "fan_out": fan_out,
@@ -75,9 +75,9 @@ RULES: dict[str, Callable[[StpuNetwork, int], Use]] = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One rule held against one network."""
+    """One limit held against one network."""
 
-    rule: str
+    name: str
     used: int
     limit: int
     assumed: bool
@@ -85,17 +85,17 @@ class Finding:
 
 
 def check(network: StpuNetwork, limits: dict[str, dict[str, Any]]) -> list[Finding]:
-    """Hold every rule that has a limit against a network.
+    """Hold every limit against a network.
 
     Parameters
     ----------
     network : what is to fit.
-    limits : by rule, ``limit`` and ``assumed``.
+    limits : by name, ``limit`` and ``assumed``.
 
     """
     findings = []
-    for rule, entry in limits.items():
-        use = RULES[rule](network, entry["limit"])
+    for name, entry in limits.items():
+        use = LIMITS[name](network, entry["limit"])
         broken = use.used > entry["limit"]
-        findings.append(Finding(rule, use.used, entry["limit"], entry["assumed"], use.complaint if broken else None))
+        findings.append(Finding(name, use.used, entry["limit"], entry["assumed"], use.complaint if broken else None))
     return findings
