@@ -21,7 +21,7 @@ import numpy as np
 from steep.architecture import BATCH_NORM_EPS, Conv, Dense, Pair, Shape, Weighted, layer_shapes, parse_layers, units
 from steep.errors import SteepError
 from steep.sharpening.starts import padding_value
-from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork
+from steep.threshold.network import ConvLink, Population, ThresholdNetwork, conv, dense, or_pool
 
 NORM = ("weight", "bias", "running_mean", "running_var")
 
@@ -91,7 +91,7 @@ def outside(weight: np.ndarray, sides: Shape, stride: Pair, padding: tuple[Pair,
     ----------
     weight : float64 (filters, channels, height, width).
     sides : height and width of the image.
-    stride, padding : as of `ConvLayer`.
+    stride, padding : as of `ConvLink`.
 
     Returns
     -------
@@ -170,25 +170,28 @@ def compile_network(tensors: dict[str, np.ndarray], spec: dict[str, Any], bits: 
     remaining = iter(bits_by_layer(spec, bits))
     architecture = parse_layers(spec["layers"])
     shapes = layer_shapes(tuple(spec["input_shape"]), architecture, spec["classes"])
-    layers: list[ThresholdLayer] = []
+    populations: list[Population] = []
     around = 0.0  # what stands around an image: frames have silence
     for number, (layer, before) in enumerate(zip(architecture, shapes, strict=False)):
         if not isinstance(layer, Weighted):
-            layers.append(OrPoolLayer(layer.size))
+            if spec["full_scale"] > 1 and number == 0:
+                raise SteepError("a pooling cannot come first where the input is currents; it pools spikes")
+            populations.append(or_pool(number, before, layer.size))
             continue
         weight, threshold = fold(tensors, f"blocks.{number}", spec["batch_normalization"])
         top = spec["full_scale"] if number == 0 else 1
         if isinstance(layer, Conv):
             threshold = border_thresholds(weight, threshold, layer, before, around)
         around = padding_value(spec["activation"])
-        integers = quantize(weight, threshold * top, next(remaining), per_unit=True, top=top)
+        integers, theta = quantize(weight, threshold * top, next(remaining), per_unit=True, top=top)
         match layer:
             case Dense():
-                layers.append(DenseLayer(*integers))
+                populations.append(dense(number, integers, theta))
             case Conv():
-                layers.append(ConvLayer(*integers, layer.stride, layer.padding(before)))
+                link = ConvLink(number, integers, layer.stride, layer.padding(before))
+                populations.append(conv(link, before, theta))
             case _:
                 assert_never(layer)
     output = tensors["output.weight"].astype(np.float64), -tensors["output.bias"].astype(np.float64)
-    layers.append(DenseLayer(*quantize(*output, next(remaining), per_unit=False)))
-    return ThresholdNetwork(tuple(spec["input_shape"]), tuple(layers), spec["full_scale"])
+    populations.append(dense(len(populations), *quantize(*output, next(remaining), per_unit=False)))
+    return ThresholdNetwork(tuple(spec["input_shape"]), tuple(populations), spec["full_scale"])

@@ -1,14 +1,15 @@
 """Fingerprint of the network that a simulator worked on, whatever the form in which it holds it.
 
 Spikes do not show every error: a hidden weight that is off by one turns a unit only on a frame whose sum lies next to
-the threshold. So each unit i of a layer has an odd random number p_i of 64 bits, and for each unit j of the next layer
+the threshold. So each unit i of a population has an odd random number p_i of 64 bits, one for each delay at which it is
+listened to, and for each unit j of another population
 
-    f_j = sum_i w_ij p_i    modulo 2^64
+    f_j = sum over its links and their sources i of w_ij p_i    modulo 2^64
 
 is formed from what the simulator computes with, by each in its own way. A weight that is off, a synapse that is
-missing, there twice or led elsewhere changes f: one change always does, since an odd number times anything but 0 is not
-0 modulo 2^64; several cancel about once in 2^60. A layer's fingerprint is a hash of f and of the thresholds, in the
-network's own order of units. A pooling counts as what it is: synapses of weight 1, thresholds 1/2.
+missing, there twice or led elsewhere changes f: one change always does, since an odd number times anything but 0 is
+not 0 modulo 2^64; several cancel about once in 2^60. A population's fingerprint is a hash of f and of the thresholds,
+in the network's own order of units.
 """
 
 import hashlib
@@ -18,14 +19,14 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from steep.architecture import Shape, units
-from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork
+from steep.threshold.network import ConvLink, DenseLink, Link, SparseLink, ThresholdNetwork
 
 # Synapses that are summed at a time.
 CHUNK = 2**20
 
 
 def numbers(population: int, count: int, delay: int = 1) -> np.ndarray:
-    """Return p of the first `count` units of a population, odd uint64 (count,): the input is 0, layer l is l.
+    """Return p of the first `count` units of a population, odd uint64 (count,); the input is population 0.
 
     Synapses of another `delay` than one step have numbers of their own, so that a wrong delay is seen.
     """
@@ -55,7 +56,7 @@ def synapse_sums(count: int, source: np.ndarray, target: np.ndarray, weight: np.
 
 
 def digest(sums: np.ndarray, thresholds: np.ndarray, other: np.ndarray | None = None) -> str:
-    """Return the fingerprint of a layer, 16 hexadecimal digits.
+    """Return the fingerprint of a population, 16 hexadecimal digits.
 
     Parameters
     ----------
@@ -72,29 +73,48 @@ def digest(sums: np.ndarray, thresholds: np.ndarray, other: np.ndarray | None = 
 
 
 def fingerprint(network: ThresholdNetwork) -> tuple[str, ...]:
-    """Return the fingerprint of each layer, from the kernels and matrices as they stand: `ThresholdNetwork.connections`
-    has no part in it, so that its errors are seen too."""
-    shapes = network.shapes
-    return tuple(
-        digest(*_sums_and_thresholds(layer, shape, numbers(number, units(shape)).reshape(shape)))
-        for number, (layer, shape) in enumerate(zip(network.layers, shapes, strict=False))
-    )
+    """Return the fingerprint of each population, from the kernels and matrices as they stand:
+    `ThresholdNetwork.connections` has no part in it, so that its errors are seen too."""
+    shapes, depths, found = network.shapes, network.depths, []
+    for number, population in enumerate(network.populations, 1):
+        sums = np.zeros(units(population.shape), np.uint64)
+        for link in population.links:
+            shape, delay = shapes[link.source], depths[number] - depths[link.source]
+            sums += link_sums(link, numbers(link.source, units(shape), delay).reshape(shape)).ravel()
+        found.append(digest(sums, population.thresholds()))
+    return tuple(found)
 
 
-def _sums_and_thresholds(layer: ThresholdLayer, shape: Shape, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return f, uint64, and thresholds, float64, of all units of a layer for p (shape) of the layer before."""
-    match layer:
-        case DenseLayer(weight, threshold):
-            return modulo(weight) @ p.ravel(), threshold
-        case ConvLayer(weight, _, (down, right)):
-            padded = np.pad(p, ((0, 0), *layer.padding))
-            windows = sliding_window_view(padded, (1, *weight.shape[2:]))[:, ::down, ::right, 0]
-            sums = np.tensordot(modulo(weight), windows, axes=((1, 2, 3), (0, 3, 4)))
-            return sums, np.broadcast_to(layer.threshold_map, sums.shape)
-        case OrPoolLayer((height, width)):
-            channels, rows, columns = layer.output_shape(shape)
-            cut = p[:, : rows * height, : columns * width].reshape(channels, rows, height, columns, width)
-            sums = cut.sum(axis=(2, 4), dtype=np.uint64)
-            return sums, np.full(sums.shape, 0.5)
+def link_sums(link: Link, p: np.ndarray) -> np.ndarray:
+    """Return what a link brings to each unit, uint64 (units, ...), for numbers p of the population before it."""
+    match link:
+        case DenseLink(_, weight):
+            dense: np.ndarray = modulo(weight) @ p.ravel()
+            return dense
+        case ConvLink(_, weight):
+            each = len(weight) // link.groups
+            padded = np.pad(p, ((0, 0), *link.padding)).reshape(link.groups, -1, *_padded_sides(link, p.shape))
+            spans = tuple(step * (size - 1) + 1 for step, size in zip(link.dilation, link.kernel, strict=True))
+            axes = tuple(range(2, padded.ndim))
+            windows: np.ndarray = sliding_window_view(padded, spans, axes)  # type: ignore[call-overload]
+            steps = tuple(slice(None, None, step) for step in link.stride)
+            inside = tuple(slice(None, None, step) for step in link.dilation)
+            windows = windows[:, :, *steps, *inside]
+            kernels = modulo(weight).reshape(link.groups, each, *weight.shape[1:])
+            dimensions = len(link.kernel)
+            summed = tuple(range(-dimensions, 0))
+            return np.concatenate(
+                [
+                    np.tensordot(kernel, window, axes=((1, *(n + 2 for n in range(dimensions))), (0, *summed)))
+                    for kernel, window in zip(kernels, windows, strict=True)
+                ]
+            )
+        case SparseLink(_, entries, shape):
+            return synapse_sums(units(shape), entries.source, entries.target, entries.weight, p.ravel())
         case _:
-            assert_never(layer)
+            assert_never(link)
+
+
+def _padded_sides(link: ConvLink, shape: Shape) -> Shape:
+    """Return the sides of an image of `shape` with its padding."""
+    return tuple(side + sum(zeros) for side, zeros in zip(shape[1:], link.padding, strict=True))
