@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from steep.nir_export import read_graph, write_graph
 from steep.spikes import Spikes
 from steep.stpu.textmodel import read_model
 from steep.study.config import check_config, read_config
-from steep.threshold.network import ConvLayer, DenseLayer, ThresholdNetwork
+from steep.threshold.network import ConvLink, SparseLink, Synapses, ThresholdNetwork, conv, dense
 
 LIMIT_S = 20
 ROOT = Path(__file__).parents[1]
@@ -203,10 +204,14 @@ Target = tuple[bytes, Callable[[random.Random, bytes], bytes], Callable[[Path], 
 def targets(folder: Path) -> dict[str, Target]:
     """Return, by name, a whole file's content, a way of breaking it and its reader."""
     rng = np.random.default_rng(3)
-    dense = DenseLayer(rng.integers(-3, 4, (3, 2 * 4 * 4)).astype(np.int32), np.array([0.5, -1.5, 2.5]))
-    conv = ConvLayer(rng.integers(-3, 4, (2, 1, 3, 3)).astype(np.int32), np.array([0.5, 1.5]))
-    network = ThresholdNetwork((1, 6, 6), (conv, dense))
-    network.save(folder / "threshold.npz")
+    link = ConvLink(0, rng.integers(-3, 4, (2, 1, 3, 3)).astype(np.int32))
+    hidden = conv(link, (1, 6, 6), np.array([0.5, 1.5]))
+    output = dense(1, rng.integers(-3, 4, (3, 2 * 4 * 4)).astype(np.int32), np.array([0.5, -1.5, 2.5]))
+    network = ThresholdNetwork((1, 6, 6), (hidden, output))
+    ends = rng.integers(0, 36, 5), rng.integers(0, 3, 5)
+    skip = SparseLink(0, Synapses(*ends, rng.integers(-3, 4, 5)), (3,))
+    graph = replace(network, populations=(hidden, replace(output, links=(*output.links, skip))))
+    graph.save(folder / "threshold.npz")
     frames = np.random.default_rng(3).integers(0, 2, (20, *network.input_shape)).astype(np.uint8)
     Frames(frames, (np.arange(20) % 3).astype(np.uint8), 3, 1).save(folder / "frames.npz")
     Spikes((np.eye(4, 9) > 0,), np.ones((4, 3))).save(folder / "spikes.npz")

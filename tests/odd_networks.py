@@ -13,7 +13,9 @@ from steep.analysis.activity import activity_rows, activity_table, choose_exampl
 from steep.architecture import Conv, MaxPool, layer_shapes, parse_layers, units
 from steep.frames import Frames
 from steep.simulators.torch_threshold import simulate
-from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
+from steep.threshold.network import ConvLink, Population, ThresholdNetwork, or_pool
+from steep.threshold.network import conv as convolution
+from steep.threshold.network import dense as densely
 
 
 def conv(filters: int, *kernel: int, **more: Any) -> dict[str, Any]:
@@ -78,18 +80,18 @@ def threshold_network(
     rng = np.random.default_rng(0)
     parsed = parse_layers(hidden)
     shapes = layer_shapes(shape, parsed, classes)
-    made: list[Any] = []
-    for layer, before, after in zip([*parsed, None], shapes, shapes[1:], strict=False):
+    made: list[Population] = []
+    for number, (layer, before, after) in enumerate(zip([*parsed, None], shapes, shapes[1:], strict=False)):
         if isinstance(layer, MaxPool):
-            made.append(OrPoolLayer(layer.size))
+            made.append(or_pool(number, before, layer.size))
             continue
         theta = np.full(after[0], 0.5) if threshold is None or layer is None else np.full(after[0], threshold + 0.5)
         if isinstance(layer, Conv):
             weight = rng.integers(-largest, largest + 1, (layer.filters, before[0], *layer.kernel), dtype=np.int32)
-            made.append(ConvLayer(weight, theta, layer.stride, layer.padding(before)))
+            made.append(convolution(ConvLink(number, weight, layer.stride, layer.padding(before)), before, theta))
         else:
             weight = rng.integers(-largest, largest + 1, (after[0], units(before)), dtype=np.int32)
-            made.append(DenseLayer(weight, theta))
+            made.append(densely(number, weight, theta))
     return ThresholdNetwork(shape, tuple(made), top)
 
 

@@ -204,10 +204,10 @@ def test_without_a_compiler(prepared: Path, tmp_path: Path) -> None:
     import numpy as np
 
     from steep.frames import Frames
-    from steep.threshold.network import DenseLayer, ThresholdNetwork
+    from steep.threshold.network import ThresholdNetwork, dense
 
     weight = np.random.default_rng(0).integers(-3, 4, (5, 16)).astype(np.int32)
-    ThresholdNetwork((1, 4, 4), (DenseLayer(weight, np.full(5, 0.5)),)).save(tmp_path / "network.npz")
+    ThresholdNetwork((1, 4, 4), (dense(0, weight, np.full(5, 0.5)),)).save(tmp_path / "network.npz")
     values = np.random.default_rng(1).integers(0, 2, (30, 1, 4, 4)).astype(np.uint8)
     Frames(values, np.zeros(30, np.uint8), 5, 1).save(tmp_path / "frames.npz")
     (tmp_path / "empty").mkdir()

@@ -128,9 +128,9 @@ def test_frames_that_do_not_fit_are_one_line(tmp_path: Path) -> None:
     import numpy as np
 
     from steep.frames import Frames
-    from steep.threshold.network import DenseLayer, ThresholdNetwork
+    from steep.threshold.network import ThresholdNetwork, dense
 
-    ThresholdNetwork((1, 2, 2), (DenseLayer(np.ones((2, 4), np.int32), np.array([0.5, 1.5])),)).save(tmp_path / "n.npz")
+    ThresholdNetwork((1, 2, 2), (dense(0, np.ones((2, 4), np.int32), np.array([0.5, 1.5])),)).save(tmp_path / "n.npz")
     for shape, top, message in (
         ((3, 1, 2, 3), 1, "frames of shape (1, 2, 3), the network takes (1, 2, 2)"),
         ((3, 1, 2, 2), 255, "values up to 255, the network takes values up to 1"),
@@ -154,11 +154,12 @@ def test_more_parts_than_frames_make_the_same_file(tmp_path: Path, simulator: st
     import numpy as np
 
     from steep.frames import Frames
-    from steep.threshold.network import DenseLayer, ThresholdNetwork
+    from steep.threshold.network import ThresholdNetwork, dense
 
     rng = np.random.default_rng(0)
-    layers = tuple(DenseLayer(rng.integers(-2, 3, s).astype(np.int32), np.full(s[0], -0.5)) for s in ((3, 4), (2, 3)))
-    ThresholdNetwork((1, 2, 2), layers).save(tmp_path / "n.npz")
+    first = dense(0, rng.integers(-2, 3, (3, 4)).astype(np.int32), np.full(3, -0.5))
+    last = dense(1, rng.integers(-2, 3, (2, 3)).astype(np.int32), np.full(2, -0.5))
+    ThresholdNetwork((1, 2, 2), (first, last)).save(tmp_path / "n.npz")
     Frames(rng.integers(0, 2, (3, 1, 2, 2)).astype(np.uint8), np.zeros(3, np.uint8), 2, 1).save(tmp_path / "f.npz")
     command = ["simulate-network", "--simulator", simulator, "--network", str(tmp_path / "n.npz")]
     command += ["--frames", str(tmp_path / "f.npz"), "--output"]

@@ -169,7 +169,7 @@ def test_from_hidden_spikes_to_classes(bars: Frames) -> None:
     assert np.array_equal(key, population_key(2, 20, 4, 3))
     assert rows[-1]["sharpness"] == 1 and rows[-1]["validation_accuracy"] > 90
     whole = compile_network(network.tensors(), network.spec, 8)
-    readout = ThresholdNetwork(whole.input_shape, whole.layers[:-1])
+    readout = ThresholdNetwork(whole.input_shape, whole.populations[:-1])
     classes = decode(load_simulator("torch")(readout, validation.values), key)
     assert (classes == validation.labels).mean() > 0.9
     again, _ = train_population(train, validation, RECIPE, seed=3)

@@ -12,7 +12,7 @@ import pytest
 from steep.errors import SteepError
 from steep.frames import Frames
 from steep.surroundings import shield
-from steep.threshold.network import DenseLayer, ThresholdNetwork
+from steep.threshold.network import ThresholdNetwork, dense
 
 # Settings that draw otherwise, set text by LaTeX, warn, ask for a screen, or are none.
 HOSTILE = """
@@ -101,7 +101,7 @@ def test_settings_that_cannot_be_read_are_one_line(tmp_path: Path, job: list[str
 def job(tmp_path: Path) -> list[str]:
     """Return the arguments of a simulation by Brian2's own synapses, of more units than 8 bits can count."""
     weight = np.random.default_rng(0).integers(-3, 4, (300, 9)).astype(np.int32)
-    ThresholdNetwork((1, 3, 3), (DenseLayer(weight, np.full(300, 0.5)),)).save(tmp_path / "network.npz")
+    ThresholdNetwork((1, 3, 3), (dense(0, weight, np.full(300, 0.5)),)).save(tmp_path / "network.npz")
     values = (np.random.default_rng(1).random((20, 1, 3, 3)) < 0.5).astype(np.uint8)
     Frames(values, np.zeros(20, np.uint8), 3, full_scale=1).save(tmp_path / "frames.npz")
     files = {"network": "network.npz", "frames": "frames.npz", "output": "spikes.npz"}

@@ -5,6 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from random_networks import chains, frames_for, graphs
 
 from steep.analysis.activity import (
     activity_rows,
@@ -20,43 +23,46 @@ from steep.errors import SteepError
 from steep.frames import Frames
 from steep.simulators.torch_threshold import simulate
 from steep.spikes import Spikes
-from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
+from steep.threshold.network import ConvLink, ThresholdNetwork, conv, dense, or_pool
 
 RNG = np.random.default_rng(7)
 
 
-def network(top: int = 1) -> ThresholdNetwork:
+def network() -> ThresholdNetwork:
     return ThresholdNetwork(
         (2, 5, 6),
         (
-            ConvLayer(RNG.integers(-2, 3, (3, 2, 2, 2)).astype(np.int32), np.full(3, 0.5)),
-            OrPoolLayer((2, 2)),
-            DenseLayer(RNG.integers(-2, 3, (4, 12)).astype(np.int32), np.full(4, -0.5)),
+            conv(ConvLink(0, RNG.integers(-2, 3, (3, 2, 2, 2)).astype(np.int32)), (2, 5, 6), np.full(3, 0.5)),
+            or_pool(1, (3, 4, 5), (2, 2)),
+            dense(2, RNG.integers(-2, 3, (4, 12)).astype(np.int32), np.full(4, -0.5)),
         ),
-        top,
     )
 
 
-@pytest.mark.parametrize("top", [1, 255])
-def test_events_are_counted_synapse_by_synapse(top: int) -> None:
-    net = network(top)
-    values = RNG.integers(0, 2, (9, 2, 5, 6)) * top
-    frames = Frames(values.astype(np.uint8), RNG.integers(0, 4, 9).astype(np.uint8), 4, top)
+@settings(max_examples=60, deadline=None)
+@given(drawn=st.one_of(chains(), graphs(dimensions=2)), seed=st.integers(0, 1000))
+def test_events_are_counted_synapse_by_synapse(drawn: ThresholdNetwork, seed: int) -> None:
+    net, values = drawn, frames_for(drawn, seed)
+    classes = net.sizes[-1]
+    frames = Frames(values, np.arange(len(values)).astype(np.uint8) % classes, classes, net.input_top)
     spikes = simulate(net, frames.values)
     found = measure_activity(net, frames, spikes)
     active = layers_of(net, frames, spikes)
-    for number, (synapses, _) in enumerate(net.connections()):
-        expected = [sum(bool(layer[source]) for source in synapses.source) for layer in active[number]]
-        assert found["frame_events"][:, number].tolist() == expected
-        assert found["synapses"][number] == len(synapses.source)
+    for number, (arrivals, _) in enumerate(net.connections()):
+        expected = np.zeros(len(frames), np.int64)
+        for link in arrivals:
+            for source in link.synapses.source:
+                expected += active[link.source][:, source]
+        assert found["frame_events"][:, number].tolist() == expected.tolist()
+        assert found["synapses"][number] == sum(len(link.synapses.source) for link in arrivals)
     for number, layer in enumerate(active):
         assert found[f"unit_spikes{number}"].tolist() == layer.sum(0).tolist()
         assert found["frame_spikes"][:, number].tolist() == layer.sum(1).tolist()
-    assert bool(found["currents"]) == (top > 1)
+    assert bool(found["currents"]) == (net.input_top > 1)
 
 
 def test_dead_and_saturated_units_are_counted() -> None:
-    net = ThresholdNetwork((1, 1, 2), (DenseLayer(np.ones((3, 2), np.int32), np.array([-0.5, 9.5, 0.5])),))
+    net = ThresholdNetwork((1, 1, 2), (dense(0, np.ones((3, 2), np.int32), np.array([-0.5, 9.5, 0.5])),))
     frames = Frames(np.array([[0, 0], [1, 0]], np.uint8).reshape(2, 1, 1, 2), np.zeros(2, np.uint8), 3, 1)
     rows = activity_rows(measure_activity(net, frames, simulate(net, frames.values)), {"experiment": "e", "seed": 0})
     table = activity_table(pd.DataFrame(rows))

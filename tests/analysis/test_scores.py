@@ -13,7 +13,7 @@ from steep.files import read_npz, write_npz
 from steep.frames import Frames
 from steep.simulators import load_simulator
 from steep.spikes import Spikes
-from steep.threshold.network import DenseLayer, ThresholdNetwork
+from steep.threshold.network import ThresholdNetwork, dense
 
 
 def spikes(flip: tuple[int, int, int] | None = None, potential: float = 0.0) -> Spikes:
@@ -109,13 +109,12 @@ def test_the_network_of_every_simulator_is_held_against_the_file(tmp_path: Path,
     """The verb, from files: a hidden weight that is off by one and changes no spike stops it, and so does a simulator
     that says nothing of what it worked on."""
     rng = np.random.default_rng(1)
-    layers = tuple(
-        DenseLayer(rng.integers(-3, 4, shape).astype(np.int32), np.full(shape[0], 0.5)) for shape in ((5, 6), (3, 5))
-    )
-    network = ThresholdNetwork((1, 2, 3), layers)
-    weight = layers[0].weight.copy()
-    weight[2, 4] += 1
-    wrong = ThresholdNetwork((1, 2, 3), (DenseLayer(weight, layers[0].threshold), layers[1]))
+    weight = rng.integers(-3, 4, (5, 6)).astype(np.int32)
+    output = dense(1, rng.integers(-3, 4, (3, 5)).astype(np.int32), np.full(3, 0.5))
+    network = ThresholdNetwork((1, 2, 3), (dense(0, weight, np.full(5, 0.5)), output))
+    off = weight.copy()
+    off[2, 4] += 1
+    wrong = ThresholdNetwork((1, 2, 3), (dense(0, off, np.full(5, 0.5)), output))
     blank = np.zeros((4, 1, 2, 3), np.uint8)
     network.save(tmp_path / "net.npz")
     Frames(blank, np.zeros(4, np.uint8), 3, 1).save(tmp_path / "frames.npz")
@@ -173,4 +172,4 @@ def test_the_network_of_every_simulator_is_held_against_the_file(tmp_path: Path,
     assert "silent: spikes with the fingerprints of 0 layers, the network has 2" in line
     assert not (tmp_path / "c.csv").exists()
     with pytest.raises(SteepError, match="the fingerprints of 2 layers, the network has 1"):
-        compare_networks({"torch": Spikes.load(tmp_path / "torch.npz")}, ThresholdNetwork((1, 2, 3), layers[:1]))
+        compare_networks({"torch": Spikes.load(tmp_path / "torch.npz")}, ThresholdNetwork((1, 2, 3), network.populations[:1]))

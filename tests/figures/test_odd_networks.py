@@ -30,7 +30,7 @@ from steep.figures import (
 )
 from steep.figures.style import plt, save_figure
 from steep.stpu.layout import from_threshold_network
-from steep.threshold.network import ConvLayer
+from steep.threshold.network import ConvLink
 
 PUBLISHED = Path(__file__).parents[2] / "report" / "published"
 LIMITS = {"neurons": {"limit": 64, "assumed": True}, "buffer_slots": {"limit": 8, "assumed": True}}
@@ -70,7 +70,7 @@ def drawn(made: dict[str, Any], names: Sequence[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for name in names:
-            if name != "aggregate" or aggregate.fits(made["network"]):
+            if name != "aggregate" or aggregate.few_filters(made["network"]):
                 FIGURES[name](made).draw_without_rendering()
                 plt.close("all")
         check_svg(pipeline.draw(made["examples"], made["network"].shapes, "t"))
@@ -101,7 +101,7 @@ def test_positions_are_shown_at_the_pixel_under_their_centre(name: str) -> None:
     shape, _, hidden = NETWORKS[name]
     (spec,) = parse_layers(hidden[:1])
     before, (_, rows, columns) = spec.padding(shape), spec.output_shape(shape)
-    layer = ConvLayer(np.zeros((1, shape[0], *spec.kernel), np.int32), np.zeros(1), spec.stride, before)
+    link = ConvLink(0, np.zeros((1, shape[0], *spec.kernel), np.int32), spec.stride, before)
     values = np.arange(rows * columns).reshape(rows, columns)
     expected = np.full(shape[1:], -1)
     for row, column in np.ndindex(rows, columns):
@@ -112,21 +112,21 @@ def test_positions_are_shown_at_the_pixel_under_their_centre(name: str) -> None:
         centre = [first + (side + 1) // 2 - 1 for first, side in zip(window, spec.kernel, strict=True)]
         assert 0 <= centre[0] < shape[1] and 0 <= centre[1] < shape[2]
         expected[tuple(centre)] = values[row, column]
-    assert aggregate.centred(values, layer, shape[1:]).tolist() == expected.tolist()
+    assert aggregate.centred(values, link, shape[1:]).tolist() == expected.tolist()
     assert (expected >= 0).sum() == rows * columns
 
 
 def test_positions_beside_the_image_are_not_shown() -> None:
     """More zeros around than the config asks for: a network from elsewhere."""
-    layer = ConvLayer(np.zeros((1, 1, 1, 2), np.int32), np.zeros(1), (1, 1), ((1, 2), (1, 1)))
+    link = ConvLink(0, np.zeros((1, 1, 1, 2), np.int32), (1, 1), ((1, 2), (1, 1)))
     values = np.arange(5 * 4).reshape(5, 4)
-    assert aggregate.centred(values, layer, (2, 3)).tolist() == [[5, 6, 7], [9, 10, 11]]
+    assert aggregate.centred(values, link, (2, 3)).tolist() == [[5, 6, 7], [9, 10, 11]]
 
 
 def test_a_filter_is_shown_with_all_its_channels() -> None:
     made = simulated("colour", "ordinary")
     figure = FIGURES["aggregate"](made)
-    weight = made["network"].layers[0].weight
+    weight = made["network"].populations[0].links[0].weight
     for number, axis in enumerate(axis for axis in figure.axes if axis.get_ylabel().startswith("filter")):
         shown = np.asarray(axis.images[0].get_array())
         assert sorted(shown[~np.isnan(shown)]) == sorted(weight[number].ravel())

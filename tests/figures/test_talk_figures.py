@@ -37,15 +37,15 @@ from steep.frames import Frames
 from steep.sharpening.activation import SharpenedActivation
 from steep.simulators.torch_threshold import simulate
 from steep.study.trace import read_trace, trace_of
-from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
+from steep.threshold.network import ConvLink, ThresholdNetwork, conv, dense, or_pool
 
 RNG = np.random.default_rng(3)
 NETWORK = ThresholdNetwork(
     (1, 8, 8),
     (
-        ConvLayer(RNG.integers(-5, 6, (3, 1, 3, 3)).astype(np.int32), np.array([0.5, 1.5, -0.5])),
-        OrPoolLayer((2, 2)),
-        DenseLayer(RNG.integers(-5, 6, (3, 27)).astype(np.int32), np.array([0.5, -1.5, 2.5])),
+        conv(ConvLink(0, RNG.integers(-5, 6, (3, 1, 3, 3)).astype(np.int32)), (1, 8, 8), np.array([0.5, 1.5, -0.5])),
+        or_pool(1, (3, 6, 6), (2, 2)),
+        dense(2, RNG.integers(-5, 6, (3, 27)).astype(np.int32), np.array([0.5, -1.5, 2.5])),
     ),
 )
 FRAMES = Frames((RNG.random((40, 1, 8, 8)) < 0.3).astype(np.uint8), RNG.integers(0, 3, 40).astype(np.uint8), 3, 1)
@@ -187,8 +187,8 @@ def test_aggregation_is_a_binary_number_at_the_centre_pixel() -> None:
     spikes[0, 0, 0] = spikes[2, 0, 0] = spikes[1, 1, 1] = True
     total = aggregate.aggregated(spikes)
     assert total.tolist() == [[5, 0], [0, 2]]
-    layer = ConvLayer(np.zeros((3, 1, 3, 3), np.int32), np.full(3, 0.5))
-    assert aggregate.centred(total, layer, (4, 4)).tolist() == [
+    link = ConvLink(0, np.zeros((3, 1, 3, 3), np.int32))
+    assert aggregate.centred(total, link, (4, 4)).tolist() == [
         [-1] * 4,
         [-1, 5, 0, -1],
         [-1, 0, 2, -1],

@@ -148,7 +148,7 @@ def test_padded_and_strided_convolutions(side: int, kernel: int, stride: int) ->
 def test_every_layer_may_have_its_own_bits() -> None:
     network = sharpened(True)
     compiled = compile_network(network.tensors(), network.spec, [3, 5, 9])
-    largest = [np.abs(layer.weight).max() for layer in compiled.layers if hasattr(layer, "weight")]
+    largest = [np.abs(link.weight).max() for link, population in compiled.chain() if not population.pools]
     assert largest == [3, 15, 255]
     with pytest.raises(SteepError, match="weight_bits has 2 entries for 3 layers with weights"):
         compile_network(network.tensors(), network.spec, [3, 5])
@@ -190,11 +190,11 @@ def test_a_border_of_tanh_units_is_neither_silent_nor_active() -> None:
         network.blocks[0].linear.bias.fill_(-0.5)
         network.blocks[1].linear.weight.fill_(1)
         network.blocks[1].linear.bias.fill_(-1.25)
-    layer = compile_network(network.tensors(), spec, 2).layers[1]
+    population = compile_network(network.tensors(), spec, 2).populations[1]
     # More than 1.25 of three units; at the border one of them counts as 1/2, so that 0.75 is left.
-    assert layer.weight.tolist() == [[[[1, 1, 1]]]]
-    assert layer.threshold.tolist() == [[[0.5, 1.5, 1.5, 0.5]]]
-    assert layer.unit_thresholds((1, 1, 4)).tolist() == [0.5, 1.5, 1.5, 0.5]
+    assert population.links[0].weight.tolist() == [[[[1, 1, 1]]]]
+    assert population.threshold.tolist() == [[[0.5, 1.5, 1.5, 0.5]]]
+    assert population.thresholds().tolist() == [0.5, 1.5, 1.5, 0.5]
 
 
 @pytest.mark.parametrize("number", [0, 2])
@@ -208,7 +208,7 @@ def test_a_bias_beside_batch_normalisation_counts(number: int) -> None:
     for a, b in zip(fold(biased, f"blocks.{number}", True), fold(moved, f"blocks.{number}", True), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)
     spec = SPEC | {"batch_normalization": True}
-    found, expected, ignored = (compile_network(t, spec, 16).layers[number] for t in (biased, moved, tensors))
+    found, expected, ignored = (compile_network(t, spec, 16).populations[number] for t in (biased, moved, tensors))
     assert np.array_equal(found.threshold, expected.threshold)
     assert not np.array_equal(found.threshold, ignored.threshold)
     # The module that has both says the same.

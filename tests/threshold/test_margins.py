@@ -49,8 +49,8 @@ def test_near_is_within_a_root_mean_square_of_rounding(network: tuple[dict, dict
     """By hand for the dense layer: a sum of n ones is off by sqrt(n / 12)."""
     compiled = compile_network(*network, 4)
     spikes = load_simulator("torch")(compiled, frames.values)
-    before, dense = spikes.layers[1].astype(np.float64), compiled.layers[2]
-    v = before @ dense.weight.T - dense.threshold
+    before, dense = spikes.layers[1].astype(np.float64), compiled.populations[2]
+    v = before @ dense.links[0].weight.T - dense.threshold
     active = before.sum(axis=1, keepdims=True)
     row = margin_rows(compiled, *network, frames)[1]
     assert row["near"] == pytest.approx(100 * (np.abs(v) <= np.sqrt(active / 12)).mean())

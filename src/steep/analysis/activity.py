@@ -13,32 +13,32 @@ from steep.files import read_npz
 from steep.frames import Frames
 from steep.shapes import require_pairs
 from steep.spikes import Spikes
-from steep.threshold.network import ThresholdNetwork
+from steep.threshold.network import Synapses, ThresholdNetwork
 
 MISTAKES = 6
 
 
 def measure_activity(network: ThresholdNetwork, frames: Frames, spikes: Spikes) -> dict[str, np.ndarray]:
-    """Count spikes and synaptic events, layer by layer; layer 0 is the input.
+    """Count spikes and synaptic events, layer by layer: of every population; layer 0 is the input.
 
-    Where the input is currents, an input counts as active where its value is not 0, and an event of layer 1 is one such
-    value times one weight.
+    Where the input is currents, an input counts as active where its value is not 0, and an event of a layer that it
+    reaches is one such value times one weight.
 
     Returns
     -------
     ``labels`` and ``classes`` int64 (frames,), the class read from the potentials; ``frame_spikes`` int64
     (frames, layers + 1), active units of a frame; ``frame_events`` int64 (frames, layers), events that arrive at each
-    layer: active units of the layer before, times the synapses each has; ``synapses`` int64 (layers,);
+    layer: over all its links, active units of the layer before, times the synapses each has; ``synapses`` int64
+    (layers,);
     ``shape<n>`` int64, and ``unit_spikes<n>`` int64 (units,), frames in which a unit is active, for n from 0; and
     ``currents`` bool.
 
     """
     active = layers_of(network, frames, spikes)
-    fan_out, synapses = [], []
-    for number, (connections, _) in enumerate(network.connections()):
-        fan_out.append(np.bincount(connections.source, minlength=network.sizes[number]))
-        synapses.append(len(connections.source))
-    events = [_weighted(layer, out.astype(np.float64)) for layer, out in zip(active, fan_out, strict=False)]
+    events, synapses = [], []
+    for arrivals, _ in network.connections():
+        events.append(sum(_events(active[link.source], link.synapses) for link in arrivals))
+        synapses.append(sum(len(link.synapses.source) for link in arrivals))
     return {
         "labels": frames.labels.astype(np.int64),
         "classes": spikes.classes().astype(np.int64),
@@ -51,10 +51,11 @@ def measure_activity(network: ThresholdNetwork, frames: Frames, spikes: Spikes) 
     }
 
 
-def _weighted(layer: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return the sum of `weight` over the active units of each frame, a part of the frames at a time: the product makes
-    numbers of eight bytes of the spikes."""
-    return np.concatenate([part @ weight for part in np.array_split(layer, len(layer) // 500 + 1)])
+def _events(active: np.ndarray, synapses: Synapses) -> np.ndarray:
+    """Return how many events a link brings in each frame, float64 (frames,), where so many units before it are active,
+    bool (frames, units); a part of the frames at a time: the product makes numbers of eight bytes of the spikes."""
+    fan_out = np.bincount(synapses.source, minlength=active.shape[1]).astype(np.float64)
+    return np.concatenate([part @ fan_out for part in np.array_split(active, len(active) // 500 + 1)])
 
 
 def layers_of(network: ThresholdNetwork, frames: Frames, spikes: Spikes) -> list[np.ndarray]:

@@ -98,8 +98,9 @@ def compare_networks(spikes: dict[str, Spikes], network: ThresholdNetwork) -> pd
                 f"{simulator}: spikes with the fingerprints of {len(one.fingerprint)} layers, the network has "
                 f"{len(given)}; a simulator has to give one of each layer that it worked on"
             )
-        for number, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=False), 1):
-            values = layer.synapse_count(shape) + network.sizes[number]
+        for number, population in enumerate(network.populations, 1):
+            synapses = sum(link.synapse_count(network.shapes[link.source]) for link in population.links)
+            values = synapses + network.sizes[number]
             differing = 0 if one.fingerprint[number - 1] == given[number - 1] else values
             rows.append(("network", simulator, number, "weights and thresholds", values, differing))
     return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)

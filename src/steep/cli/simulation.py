@@ -57,7 +57,7 @@ def compile_population(population: In, weight_bits: int, output: Out) -> None:
     from steep.threshold.network import ThresholdNetwork
 
     whole = compiled(*load_network(population), weight_bits)
-    ThresholdNetwork(whole.input_shape, whole.layers[:-1]).save(output)
+    ThresholdNetwork(whole.input_shape, whole.populations[:-1]).save(output)
 
 
 @compilation

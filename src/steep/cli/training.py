@@ -1,7 +1,7 @@
 """Verbs that train: the original network, its control, the sharpened network, the population code."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 from steep.cli.verbs import In, OptionalIn, Out, group
 from steep.sharpening import SHARPENING_ONLY
@@ -164,12 +164,13 @@ def train_population(
     from steep.population import train_population as train_code
     from steep.recipes import PopulationRecipe
     from steep.simulators.torch_threshold import last_hidden_frames
-    from steep.threshold.network import DenseLayer, ThresholdNetwork
+    from steep.threshold.network import ThresholdNetwork
+    from steep.threshold.readouts import output_weights
 
     whole = ThresholdNetwork.load(network)
+    output_layer, _ = output_weights(whole)
     hidden = [last_hidden_frames(whole, Frames.load(path)) for path in (train, validation)]
     chosen = PopulationRecipe.of(recipe)
-    output_layer = cast(DenseLayer, whole.layers[-1])  # compile-network ends a network with one
-    start = output_layer.weight if chosen.start == "output" else None
+    start = output_layer if chosen.start == "output" else None
     population, rows = train_code(hidden[0], hidden[1], chosen, seed, checkpoint, start)
     write_results(output, history, population, rows, checkpoint)

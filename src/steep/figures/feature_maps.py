@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from steep.figures.style import BLUE, GREY, SPIKE, VERMILION, as_grid, layer_name, plt, whole_numbers
+from steep.figures.style import BLUE, GREY, SPIKE, VERMILION, as_grid, as_maps, layer_name, plt, whole_numbers
 from steep.files import read_npz
 
 # Blues for how often, so that both extremes stand out from every shade, for the colour-blind too; most units fire
@@ -57,7 +57,8 @@ def draw(activity: dict[str, np.ndarray], title: str) -> Figure:
         counts = activity[f"unit_spikes{number}"]
         shape = tuple(int(side) for side in activity[f"shape{number}"])
         above, below = axes[:, number - 1]
-        if len(shape) == 3:
+        if len(shape) > 1:
+            shape = as_maps(shape)
             dead, saturated = extremes(counts, frames, shape)
             image = _maps(above, counts / frames, shape, {DEAD: dead, SATURATED: saturated})
             above.set_title(

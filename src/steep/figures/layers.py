@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from steep.analysis.activity import check_examples
-from steep.figures.style import GREY, SPIKE, STAGES, as_grid, layer_name, picture, plt, whole_numbers
+from steep.figures.style import GREY, SPIKE, STAGES, as_grid, as_maps, layer_name, picture, plt, whole_numbers
 from steep.files import read_npz
 from steep.threshold.network import ThresholdNetwork
 
@@ -64,7 +64,7 @@ def draw(examples: dict[str, np.ndarray], shapes: list[tuple[int, ...]], title: 
                 count = int(spikes.sum())
             axis.set_xlabel(f"{count:,} of {int(np.prod(shape)):,}", fontsize=7)
             if row == 0:
-                kind = f"{shape[0]} maps of {shape[1]}×{shape[2]}" if number and len(shape) == 3 else ""
+                kind = "{} maps of {}×{}".format(*as_maps(shape)) if number and len(shape) > 1 else ""
                 axis.set_title(f"{layer_name(number, last)}\n{kind}", fontsize=8)
         axes[row, 0].set_ylabel(f"frame {examples['index'][frame]}, class {examples['labels'][frame]}", fontsize=8)
     axes[0, last].set_title("output\npotential (●: spike)", fontsize=8)

@@ -13,11 +13,11 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from steep.analysis.activity import check_examples
-from steep.errors import SteepError
 from steep.figures.layers import show_input
 from steep.figures.style import GREEN, GREY, PURPLE, as_grid, name_classes, picture, plt, room_below
 from steep.files import read_npz
-from steep.threshold.network import DenseLayer, ThresholdNetwork
+from steep.threshold.network import ThresholdNetwork
+from steep.threshold.readouts import output_weights
 
 GIVEN, TRUE = PURPLE, GREEN  # not the colours of spiking and original
 SIDES = LinearSegmentedColormap.from_list("sides", [TRUE, "#F7F7F7", GIVEN]).with_extremes(bad="#DDDDDD")
@@ -28,11 +28,9 @@ STRONGEST = 60
 def contributions(network: ThresholdNetwork, hidden: np.ndarray, given: int, true: int) -> tuple[np.ndarray, float]:
     """Return what each unit of the last hidden layer adds to potential `given` minus potential `true`, float64
     (units,), 0 for silent ones; and what the thresholds add."""
-    output = network.layers[-1]
-    if not isinstance(output, DenseLayer):
-        raise SteepError("the last layer is not dense; misclassified frames are explained by an output layer's weights")
-    weight = output.weight.astype(np.float64)
-    return (weight[given] - weight[true]) * hidden, float(output.threshold[true] - output.threshold[given])
+    output, threshold = output_weights(network)
+    weight = output.astype(np.float64)
+    return (weight[given] - weight[true]) * hidden, float(threshold[true] - threshold[given])
 
 
 def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, names: list[str], title: str) -> Figure:
@@ -76,9 +74,8 @@ def draw(examples: dict[str, np.ndarray], network: ThresholdNetwork, names: list
         name_classes(row[1], names)
         row[1].set_ylabel("potential", fontsize=7)
         row[1].tick_params(labelsize=7)
-        hidden = examples[f"layer{len(network.layers) - 1}"][frame] if len(network.layers) > 1 else None
-        if hidden is None:
-            hidden = examples["values"][frame].reshape(-1)
+        before = len(network.populations) - 1
+        hidden = examples[f"layer{before}"][frame] if before else examples["values"][frame].reshape(-1)
         added, rest = contributions(network, hidden.astype(np.float64), given, true)
         _where(row[2], added, shape)
         _strongest(row[3], added, rest)

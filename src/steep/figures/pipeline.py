@@ -157,6 +157,8 @@ def _classes(examples: dict[str, np.ndarray], frame: int, colour: str, x: float,
 
 
 def plot(examples: Path, network: Path, title: str) -> Callable[[dict[str, Any]], str]:
-    """Return a function that writes the animation as SVG with the trace it is given."""
-    shapes = ThresholdNetwork.load(network).shapes
-    return lambda trace: draw(read_npz(examples), shapes, title, trace)
+    """Return a function that writes the animation as SVG with the trace it is given; SteepError unless the network is a
+    chain."""
+    loaded = ThresholdNetwork.load(network)
+    loaded.chain()  # frames go from each layer to the next one
+    return lambda trace: draw(read_npz(examples), loaded.shapes, title, trace)

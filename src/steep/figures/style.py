@@ -125,6 +125,13 @@ def layer_name(number: int, last: int) -> str:
     return "input" if number == 0 else "output" if number == last else f"layer {number}"
 
 
+def as_maps(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Return (maps, height, width) of a shape (channels, *sides): a line is a map of one row, of a volume every slice
+    is a map."""
+    *maps, height, width = (shape[0], 1, shape[1]) if len(shape) == 2 else shape
+    return math.prod(maps), height, width
+
+
 def as_grid(values: np.ndarray, shape: tuple[int, ...], fill: float) -> np.ndarray:
     """Lay a layer's units out as a picture: feature maps side by side in rows, a gap of one pixel of `fill` between
     them; a layer without maps as a rectangle of units, row by row.
@@ -132,7 +139,7 @@ def as_grid(values: np.ndarray, shape: tuple[int, ...], fill: float) -> np.ndarr
     Parameters
     ----------
     values : (units,).
-    shape : of the layer, (maps, height, width) or (units,).
+    shape : of the layer, (units,) or (channels, *sides).
     fill : value of gaps and of places without a unit.
 
     """
@@ -143,11 +150,11 @@ def as_grid(values: np.ndarray, shape: tuple[int, ...], fill: float) -> np.ndarr
         grid = np.full(math.ceil(shape[0] / columns) * columns, fill, np.float64)
         grid[: shape[0]] = values
         return grid.reshape(-1, columns)
-    maps, height, width = shape
+    maps, height, width = as_maps(shape)
     columns = math.ceil(math.sqrt(maps * height / width))
     rows = math.ceil(maps / columns)
     grid = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1), fill, np.float64)
-    for number, plane in enumerate(values.reshape(shape)):
+    for number, plane in enumerate(values.reshape(maps, height, width)):
         row, column = divmod(number, columns)
         top, left = row * (height + 1), column * (width + 1)
         grid[top : top + height, left : left + width] = plane

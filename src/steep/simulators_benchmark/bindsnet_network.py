@@ -1,7 +1,8 @@
 """The threshold network in BindsNET: its McCulloch-Pitts neurons, which keep no state, with a threshold for each.
 
 Frames are time steps, a batch takes as many side by side, and ``one_step`` lets a frame pass all layers in its step.
-A pooling is a convolution with weights of 1 and a threshold of 1/2: BindsNET's own pools firing rates, not spikes.
+A pooling is the convolution that it is in the threshold network: BindsNET's own pools firing rates, not spikes. Groups
+are channels with weights of zero.
 """
 
 from importlib.metadata import version as installed
@@ -11,8 +12,8 @@ import numpy as np
 import torch
 
 from steep.errors import SteepError
-from steep.simulators_benchmark.simulation import Job, Recorded
-from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork
+from steep.simulators_benchmark.simulation import Job, Recorded, plain_chain, plain_kernel
+from steep.threshold.network import ConvLink, DenseLink, ThresholdNetwork
 
 OPERATORS = torch.library.Library("torchvision", "FRAGMENT")
 
@@ -35,7 +36,7 @@ class BindsnetSimulation:
     """One BindsNET network with a monitor on every layer."""
 
     def __init__(self, network: ThresholdNetwork, frames: np.ndarray, batch: int) -> None:
-        """Build layers and connections."""
+        """Build layers and connections of a chain."""
         package = _bindsnet()
         from bindsnet.network.monitors import Monitor
         from bindsnet.network.nodes import Input, McCullochPitts
@@ -47,34 +48,31 @@ class BindsnetSimulation:
         source = Input(shape=network.input_shape)
         self.network.add_layer(source, "X")
         before, self.monitors = "X", []
-        for number, (layer, shape, after) in enumerate(
-            zip(network.layers, network.shapes, network.shapes[1:], strict=False), 1
-        ):
-            theta = layer.unit_thresholds(shape).reshape(after)
-            target = McCullochPitts(shape=after, thresh=theta)
-            match layer:
-                case DenseLayer(weight):
+        for number, (link, population) in enumerate(plain_chain(network), 1):
+            theta = population.thresholds().reshape(population.shape)
+            target = McCullochPitts(shape=population.shape, thresh=theta)
+            match link:
+                case DenseLink(_, weight):
                     connection = Connection(source, target, w=torch.from_numpy(weight.T.astype(np.float32)))
-                case ConvLayer(weight, _, stride, ((above, below), (left, right))):
+                case ConvLink(_, _, stride, padding):
+                    kernel = plain_kernel(link)
+                    (above, below), (left, right) = padding
                     if above != below or left != right:
                         raise SteepError("BindsNET pads both sides of an image alike")
                     connection = Conv2dConnection(
                         source,
                         target,
-                        kernel_size=weight.shape[2:],
+                        kernel_size=kernel.shape[2:],
                         stride=stride,
                         padding=(above, left),
-                        w=torch.from_numpy(weight.astype(np.float32)),
+                        w=torch.from_numpy(kernel),
                     )
-                case OrPoolLayer(size):
-                    every = np.eye(shape[0], dtype=np.float32)[:, :, None, None] * np.ones(size, np.float32)
-                    connection = Conv2dConnection(source, target, size, size, w=torch.from_numpy(every))
                 case _:
-                    assert_never(layer)
+                    assert_never(link)
             name = f"layer{number}"
             self.network.add_layer(target, name)
             self.network.add_connection(connection, before, name)
-            last = number == len(network.layers)
+            last = number == len(network.populations)
             monitor = Monitor(target, ["s", "v"] if last else ["s"])
             self.network.add_monitor(monitor, name)
             self.monitors.append(monitor)

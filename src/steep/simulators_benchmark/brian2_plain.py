@@ -35,11 +35,13 @@ CHUNKS_VARIABLE = "STEEP_BENCHMARK_CHUNKS"
 
 
 def build(network: ThresholdNetwork, source: SpikeGeneratorGroup) -> tuple[Network, list[SpikeMonitor], StateMonitor]:
-    """Return the network behind `source`, with a monitor of every layer's spikes and one of the output's potentials."""
+    """Return a chain behind `source`, with a monitor of every layer's spikes and one of the output's potentials."""
+    network.chain()
     run = Network(source)
     run.schedule = SCHEDULE
     monitors = []
-    for synapses, thresholds in network.connections():
+    for (arrivals,), thresholds in network.connections():
+        synapses = arrivals.synapses
         neurons = NeuronGroup(len(thresholds), **LIF)
         neurons.I = -thresholds
         neurons.v = -thresholds
@@ -69,7 +71,7 @@ class _Plain:
         prefs.reset_to_defaults()  # in a process of its own; a user's files are not part of what is measured
         prefs.core.default_float_dtype = network.float_dtype
         defaultclock.dt = STEP
-        self.sizes, self.depth = network.sizes, len(network.layers)
+        self.sizes, self.depth = network.sizes, len(network.populations)
         self.step, self.pixel = np.nonzero(frames.reshape(len(frames), -1))
         self.count = self.began = 0
 

@@ -177,7 +177,7 @@ def measure_curves(
             yield {"curve": "stream", "size": size}, task, network, partial(streamed, frames=size)
 
     for label, task, built, measured in settings():
-        synapses = sum(len(connections.weight) for connections, _ in built.connections())
+        synapses = sum(len(link.synapses.weight) for arrivals, _ in built.connections() for link in arrivals)
         label = {"processes": 1, "neurons": sum(built.sizes), "synapses": synapses} | label
         for chosen in implementations:
             if label["curve"] == "stream" and chosen.name != FAST:

@@ -1,8 +1,8 @@
 """The threshold network in Nengo's reference simulator (NumPy), in float32.
 
 Threshold neurons are a neuron type of three lines, as Nengo's documentation adds types; connections go from neurons to
-neurons without synaptic filters, so a frame passes all layers within its step. Convolutions are Nengo's own, poolings
-convolutions with weights of 1 and a threshold of 1/2.
+neurons without synaptic filters, so a frame passes all layers within its step. Convolutions are Nengo's own, and so
+are poolings, which are convolutions in the threshold network too. Groups are channels with weights of zero.
 """
 
 from typing import Any, assert_never
@@ -11,8 +11,8 @@ import nengo
 import numpy as np
 
 from steep.errors import SteepError
-from steep.simulators_benchmark.simulation import Job, Recorded
-from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork
+from steep.simulators_benchmark.simulation import Job, Recorded, plain_chain, plain_kernel
+from steep.threshold.network import ConvLink, DenseLink, ThresholdNetwork
 
 STEP = 0.001
 
@@ -33,7 +33,7 @@ class NengoSimulation:
     granularity = 1
 
     def __init__(self, network: ThresholdNetwork, frames: np.ndarray) -> None:
-        """Build the model and the simulator."""
+        """Build the model of a chain and the simulator."""
         nengo.rc.set("precision", "bits", "32")
         nengo.rc.set("decoder_cache", "enabled", "False")
         flat = frames.reshape(len(frames), -1).astype(np.float32)
@@ -41,8 +41,8 @@ class NengoSimulation:
         with nengo.Network(seed=0) as model:
             source: Any = nengo.Node(lambda t: flat[(round(t / STEP) - self.first) % steps], size_out=flat.shape[1])
             probes = []
-            for layer, before, after in zip(network.layers, network.shapes, network.shapes[1:], strict=False):
-                theta = layer.unit_thresholds(before)
+            for (link, population), before in zip(plain_chain(network), network.shapes, strict=False):
+                theta = population.thresholds()
                 group = nengo.Ensemble(
                     n_neurons=len(theta),
                     dimensions=1,
@@ -50,7 +50,7 @@ class NengoSimulation:
                     gain=np.ones(len(theta)),
                     bias=-theta,
                 )
-                nengo.Connection(source, group.neurons, transform=_transform(layer, before, after), synapse=None)
+                nengo.Connection(source, group.neurons, transform=_transform(link, before), synapse=None)
                 source = group.neurons
                 probes.append(nengo.Probe(source, "output"))
             current = nengo.Probe(source, "input")
@@ -70,29 +70,25 @@ class NengoSimulation:
         return Recorded(layers, np.asarray(data[self.current], np.float64))
 
 
-def _transform(
-    layer: ThresholdLayer, before: tuple[int, ...], after: tuple[int, ...]
-) -> np.ndarray | nengo.Convolution:
-    """Return the weights of a layer as Nengo takes them; convolutions of channels first."""
-    match layer:
-        case DenseLayer(weight):
+def _transform(link: DenseLink | ConvLink, before: tuple[int, ...]) -> np.ndarray | nengo.Convolution:
+    """Return the weights of a link from a population of the shape `before` as Nengo takes them; convolutions of
+    channels first."""
+    match link:
+        case DenseLink(_, weight):
             return weight.astype(np.float32)
-        case ConvLayer(weight, _, stride, padding):
+        case ConvLink(_, _, stride, padding):
             if any(zeros for pair in padding for zeros in pair):
                 raise SteepError("Nengo's convolution has no padding but its own 'same', which rounds differently")
-            kernel = weight.transpose(2, 3, 1, 0)
-        case OrPoolLayer(size):
-            kernel, stride = np.ones((*size, 1, 1)) * np.eye(before[0]), size
-            before = (before[0], after[1] * size[0], after[2] * size[1]) if before[1] % size[0] == 0 else before
+            kernel = plain_kernel(link).transpose(2, 3, 1, 0)
         case _:
-            assert_never(layer)
+            assert_never(link)
     return nengo.Convolution(
         n_filters=kernel.shape[3],
         input_shape=before,
         kernel_size=kernel.shape[:2],
         strides=tuple(stride),
         channels_last=False,
-        init=kernel.astype(np.float32),
+        init=kernel,
     )
 
 

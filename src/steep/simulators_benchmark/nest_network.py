@@ -22,7 +22,8 @@ class NestSimulation:
     granularity = 1
 
     def __init__(self, network: ThresholdNetwork, frames: np.ndarray) -> None:
-        """Build neurons and synapses."""
+        """Build neurons and synapses of a chain."""
+        network.chain()
         nest.ResetKernel()
         nest.set_verbosity("M_ERROR")
         nest.SetKernelStatus({"resolution": STEP, "local_num_threads": 1})
@@ -30,7 +31,8 @@ class NestSimulation:
         self.sizes = network.sizes
         self.inputs = nest.Create("spike_train_injector", self.sizes[0])
         source, self.recorders, self.firsts = self.inputs, [], []
-        for synapses, theta in network.connections():
+        for (arrivals,), theta in network.connections():
+            synapses = arrivals.synapses
             group = nest.Create(
                 "iaf_psc_delta",
                 len(theta),

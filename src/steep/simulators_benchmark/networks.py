@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from steep.architecture import Conv, Dense, Layer, MaxPool, Shape, layer_shapes, parse_layers
 from steep.errors import SteepError
+from steep.simulators.torch_threshold import potential
 from steep.simulators_benchmark.simulation import Recorded
 from steep.simulators_benchmark.torch_modules import modules
-from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork, WeightedLayer
+from steep.threshold.network import ConvLink, Population, ThresholdNetwork, conv, dense, or_pool
 
 ACTIVE = 0.17
 PIXELS_ON = 0.19
@@ -46,46 +46,48 @@ def random_network(
     rng = np.random.default_rng(seed)
     parsed = (*parse_layers(layers), Dense(classes))
     shapes = layer_shapes(input_shape, parsed[:-1], classes)
-    network = ThresholdNetwork(input_shape, ())
+    populations: list[Population] = []
     x = torch.from_numpy(frames[:CALIBRATION_FRAMES]).to(torch.float64)
-    for layer, shape in zip(parsed, shapes, strict=False):
-        drawn = _drawn(rng, layer, shape)
-        current = _last(ThresholdNetwork(shape, (drawn,)))(x)
-        if isinstance(drawn, WeightedLayer):
-            sums = current.detach().numpy() - 0.5
+    for number, (layer, shape) in enumerate(zip(parsed, shapes, strict=False)):
+        drawn = _drawn(rng, layer, number, shape)
+        if not isinstance(layer, MaxPool):
+            sums = _sums(drawn, x)
             by_unit = np.moveaxis(sums, 1, 0).reshape(sums.shape[1], -1)
-            drawn = replace(drawn, threshold=np.floor(np.quantile(by_unit, 1 - ACTIVE, axis=1)) + 0.5)
-            current = _last(ThresholdNetwork(shape, (drawn,)))(x)
-        x = (current > 0.5).to(torch.float64)
-        network = replace(network, layers=(*network.layers, drawn))
-    return network
+            theta = np.floor(np.quantile(by_unit, 1 - ACTIVE, axis=1)) + 0.5
+            drawn = replace(drawn, threshold=theta.reshape(drawn.threshold.shape))
+        x = torch.from_numpy(_sums(drawn, x) > 0).to(torch.float64)
+        populations.append(drawn)
+    return ThresholdNetwork(input_shape, tuple(populations))
 
 
-def _drawn(rng: np.random.Generator, layer: Layer, shape: Shape) -> ThresholdLayer:
-    """Return a layer with random weights and thresholds of 0."""
+def _drawn(rng: np.random.Generator, layer: Layer, source: int, shape: Shape) -> Population:
+    """Return a layer behind population `source`, of `shape`, with random weights and thresholds of 0."""
 
     def weight(size: Shape) -> np.ndarray:
         return rng.integers(-LARGEST_WEIGHT, LARGEST_WEIGHT + 1, size, dtype=np.int32)
 
     match layer:
         case MaxPool(size):
-            return OrPoolLayer(size)
+            return or_pool(source, shape, size)
         case Dense(count):
-            return DenseLayer(weight(layer.weight_shape(shape)), np.zeros(count))
+            return dense(source, weight(layer.weight_shape(shape)), np.zeros(count))
         case Conv(filters):
-            return ConvLayer(weight(layer.weight_shape(shape)), np.zeros(filters), layer.stride, layer.padding(shape))
+            link = ConvLink(source, weight(layer.weight_shape(shape)), layer.stride, layer.padding(shape))
+            return conv(link, shape, np.zeros(filters))
     raise SteepError(f"{layer}: the benchmark has no random weights for it; leave its network out")
 
 
-def _last(network: ThresholdNetwork) -> nn.Module:
-    """Return what computes the only layer of `network`, in float64."""
-    return modules(network, torch.float64)[-1]
+@torch.no_grad()
+def _sums(population: Population, x: torch.Tensor) -> np.ndarray:
+    """Return sum - theta of every unit for float64 spikes `x` (frames, ...) of the population before it."""
+    sums: np.ndarray = potential(population, {population.links[0].source: x}).numpy()
+    return sums
 
 
 def expected(network: ThresholdNetwork, frames: np.ndarray, batch: int = 500) -> Recorded:
     """Return what every simulator has to record for frames uint8 (frames, ...): all sums are exact."""
     dtype = torch.float32 if network.float_dtype is np.float32 else torch.float64
-    layers: list[list[np.ndarray]] = [[] for _ in network.layers]
+    layers: list[list[np.ndarray]] = [[] for _ in network.populations]
     potential, stages = [], modules(network, dtype)
     with torch.no_grad():
         for part in torch.from_numpy(frames).split(batch):

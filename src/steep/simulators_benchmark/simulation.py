@@ -6,7 +6,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from steep.threshold.network import ThresholdNetwork
+from steep.errors import SteepError
+from steep.threshold.network import ConvLink, DenseLink, Population, SparseLink, ThresholdNetwork
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,31 @@ class Family(Protocol):
 
     def version(self, options: dict[str, Any]) -> str:
         """Return name and version of what runs the network."""
+
+
+def plain_kernel(link: ConvLink) -> np.ndarray:
+    """Return the weights of a convolution of images without groups and dilation, float32 (filters, channels, height,
+    width): zeros stand where they leave something out."""
+    filters, channels, *kernel = link.weight.shape
+    sides = [apart * (size - 1) + 1 for apart, size in zip(link.dilation, kernel, strict=True)]
+    whole = np.zeros((filters, link.groups, channels, *sides), np.float32)
+    group = np.arange(filters) // (filters // link.groups)
+    whole[np.arange(filters), group, :, :: link.dilation[0], :: link.dilation[1]] = link.weight
+    return whole.reshape(filters, link.groups * channels, *sides)
+
+
+def plain_chain(network: ThresholdNetwork) -> list[tuple[DenseLink | ConvLink, Population]]:
+    """Return the only link of each population, and the population; SteepError unless the network is a chain of dense
+    links and convolutions of images, which is what the peers are given."""
+    found: list[tuple[DenseLink | ConvLink, Population]] = []
+    for (link, population), before in zip(network.chain(), network.shapes, strict=False):
+        image = isinstance(link, ConvLink) and len(link.kernel) == 2
+        if isinstance(link, SparseLink) or not (image or isinstance(link, DenseLink)):
+            raise SteepError(f"population {link.source + 1} has neither a dense link nor a convolution of images")
+        if link.output_shape(before) != population.shape:
+            raise SteepError(f"population {link.source + 1} has another shape than its link gives")
+        found.append((link, population))
+    return found
 
 
 def raster(step: np.ndarray, unit: np.ndarray, count: int, units: int) -> np.ndarray:

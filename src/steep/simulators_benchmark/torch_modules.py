@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from steep.simulators_benchmark.simulation import Job, Recorded
-from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdNetwork, WeightedLayer
+from steep.architecture import Shape
+from steep.simulators_benchmark.simulation import Job, Recorded, plain_chain
+from steep.threshold.network import ConvLink, DenseLink, Population, ThresholdNetwork
 
 PACKAGES = {"plain": "torch", "snntorch": "snntorch", "spikingjelly": "spikingjelly", "norse": "norse"}
 
@@ -36,41 +37,69 @@ class Shift(nn.Module):
 
 
 def modules(network: ThresholdNetwork, dtype: torch.dtype = torch.float32) -> list[nn.Module]:
-    """Return for each layer what computes sum - theta + 1/2 of every unit, for poolings their spikes."""
+    """Return for each population of a chain what computes sum - theta + 1/2 of every unit, for those that
+    `hidden_poolings` names their spikes."""
     found: list[nn.Module] = []
-    for layer, before in zip(network.layers, network.shapes, strict=False):
-        match layer:
-            case OrPoolLayer(size):
-                found.append(nn.MaxPool2d(size))
-                continue
-            case DenseLayer(weight):
-                linear: nn.Linear | nn.Conv2d = nn.Linear(weight.shape[1], weight.shape[0], dtype=dtype)
-                module: nn.Module = nn.Sequential(nn.Flatten(), linear) if len(before) > 1 else linear
-            case ConvLayer(weight, _, stride, ((above, below), (left, right))):
-                even = above == below and left == right
-                filters, channels, *kernel = weight.shape
-                linear = nn.Conv2d(
-                    channels,
-                    filters,
-                    (kernel[0], kernel[1]),
-                    stride,
-                    padding=(above, left) if even else 0,
-                    dtype=dtype,
-                )
-                module = linear if even else nn.Sequential(nn.ZeroPad2d((left, right, above, below)), linear)
-            case _:
-                assert_never(layer)
-        with torch.no_grad():
-            linear.weight.copy_(torch.from_numpy(layer.weight))
-            bias = torch.from_numpy(0.5 - layer.threshold).to(dtype)
-            own = linear.get_parameter("bias")
-            if bias.ndim == 1:
-                own.copy_(bias)
-            else:  # positions of a filter differ
-                own.zero_()
-                module = nn.Sequential(module, Shift(bias))
-        found.append(module.eval())
+    for (link, population), before, pools in zip(
+        plain_chain(network), network.shapes, hidden_poolings(network), strict=False
+    ):
+        if pools and isinstance(link, ConvLink):
+            found.append(_padded(link, nn.MaxPool2d(link.kernel, link.stride, dilation=link.dilation)))
+        else:
+            found.append(_weighted(link, population, before, dtype))
     return found
+
+
+def hidden_poolings(network: ThresholdNetwork) -> list[bool]:
+    """Return which populations of a chain are poolings of spikes, and not the output, whose sums are wanted."""
+    last = network.populations[-1]
+    return [
+        population.pools and population is not last and (link.source > 0 or network.input_top == 1)
+        for link, population in plain_chain(network)
+    ]
+
+
+def _weighted(link: DenseLink | ConvLink, population: Population, before: Shape, dtype: torch.dtype) -> nn.Module:
+    """Return what computes sum - theta + 1/2 of every unit of a population whose only link comes from one of the shape
+    `before`."""
+    match link:
+        case DenseLink(_, weight):
+            linear: nn.Linear | nn.Conv2d = nn.Linear(weight.shape[1], weight.shape[0], dtype=dtype)
+            module: nn.Module = nn.Sequential(nn.Flatten(), linear) if len(before) > 1 else linear
+        case ConvLink(_, weight):
+            (down, across), (rows, columns), ((above, below), (left, right)) = link.stride, link.dilation, link.padding
+            even = above == below and left == right
+            filters, _, *kernel = weight.shape
+            linear = nn.Conv2d(
+                before[0],
+                filters,
+                (kernel[0], kernel[1]),
+                (down, across),
+                padding=(above, left) if even else 0,
+                dilation=(rows, columns),
+                groups=link.groups,
+                dtype=dtype,
+            )
+            module = linear if even else _padded(link, linear)
+        case _:
+            assert_never(link)
+    with torch.no_grad():
+        linear.weight.copy_(torch.from_numpy(link.weight))
+        bias = torch.from_numpy(0.5 - population.threshold).to(dtype)
+        own = linear.get_parameter("bias")
+        if bias.numel() == len(own):
+            own.copy_(bias.flatten())
+        else:  # positions of a filter differ
+            own.zero_()
+            module = nn.Sequential(module, Shift(bias))
+    return module.eval()
+
+
+def _padded(link: ConvLink, module: nn.Module) -> nn.Module:
+    """Return a module behind the zeros that a convolution of images has around it."""
+    (above, below), (left, right) = link.padding
+    zeros = (left, right, above, below)
+    return nn.Sequential(nn.ZeroPad2d(zeros), module) if any(zeros) else module
 
 
 def _plain() -> Callable[[Tensor], Tensor]:
@@ -118,9 +147,9 @@ class TorchSimulation:
         """Build weights and neurons."""
         torch.set_num_threads(1)
         self.frames, self.granularity = torch.from_numpy(frames).to(torch.float32), batch
-        pools = [not isinstance(layer, WeightedLayer) for layer in network.layers]
         self.stages = [
-            (module, None if pool else NEURONS[neurons]()) for module, pool in zip(modules(network), pools, strict=True)
+            (module, None if pools else NEURONS[neurons]())
+            for module, pools in zip(modules(network), hidden_poolings(network), strict=True)
         ]
         self.kept: list[list[Tensor]] = []
 

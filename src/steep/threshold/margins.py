@@ -6,20 +6,22 @@ sqrt(n / 12) in the mean square (for currents: by the sum of their values / 2, t
 rounding could have turned its spike around.
 """
 
+import math
+from dataclasses import replace
 from typing import Any, assert_never
 
 import numpy as np
 import torch
-from torch.nn import functional
 
+from steep.architecture import Shape, Weighted, parse_layers
 from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import HiddenLayer, as_tensor
 from steep.settings import torch_settings
 from steep.shapes import require_same_shape
 from steep.sharpening.activation import require_steps, sharpened_network
-from steep.simulators.torch_threshold import potential
-from steep.threshold.network import ConvLayer, DenseLayer, ThresholdNetwork, WeightedLayer
+from steep.simulators.torch_threshold import Delivery, last_readers, potential
+from steep.threshold.network import ConvLink, DenseLink, Link, Population, SparseLink, ThresholdNetwork
 
 BATCH = 250
 OFTEN = 0.1  # a unit is called near when it is in more than this part of the frames
@@ -60,20 +62,29 @@ def margin_rows(
     """
     if frames.shape != network.input_shape:
         raise SteepError(f"frames of shape {frames.shape}, and the network takes {network.input_shape}; give its own")
+    weighted = [isinstance(layer, Weighted) for layer in parse_layers(spec["layers"])]
+    if len(weighted) != len(network.populations) - 1:
+        raise SteepError(
+            f"the network has {len(network.populations) - 1} populations before its output, its specification "
+            f"{len(weighted)} layers; give that which it was compiled from"
+        )
     real = float_spikes(tensors, spec, frames)
     rows: list[dict[str, object]] = []
-    x = torch.from_numpy(frames.values).double()
-    for number, layer in enumerate(network.layers[:-1]):
-        values = [potential(layer, part) for part in x.split(BATCH)]
+    readers = last_readers(network)
+    spikes = {0: torch.from_numpy(frames.values).double()}
+    for number, population in enumerate(network.populations[:-1], 1):
+        split = zip(*(x.split(BATCH) for x in spikes.values()), strict=True)
+        batches = [dict(zip(spikes, parts, strict=True)) for parts in split]
+        values = [potential(population, batch) for batch in batches]
         fired = torch.cat([v > 0 for v in values])
-        if isinstance(layer, WeightedLayer):
-            off = [_rounding(layer, part) for part in x.split(BATCH)]
+        if weighted[number - 1]:
+            off = [_rounding(population, batch) for batch in batches]
             near = torch.cat([v.abs() <= spread for v, (spread, _) in zip(values, off, strict=True)])
             decided = torch.cat([v.abs() > worst for v, (_, worst) in zip(values, off, strict=True)])
             often = fired.flatten(1).double().mean(0)
             rows.append(
                 {
-                    "layer": number + 1,
+                    "layer": number,
                     "units": often.numel(),
                     "frames": len(frames),
                     "near": 100 * float(near.double().mean()),
@@ -84,27 +95,39 @@ def margin_rows(
                     "units_saturated": int((often == 1).sum()),
                 }
             )
-        last_of_block = number + 1 == len(network.layers) - 1 or isinstance(network.layers[number + 1], WeightedLayer)
-        if last_of_block and rows:
+        if rows and all(weighted[number : number + 1]):  # no pooling follows
             wanted = real[len(rows) - 1]
-            require_same_shape(fired, wanted, f"layer {number + 1}: spikes with integer and with real weights")
+            require_same_shape(fired, wanted, f"layer {number}: spikes with integer and with real weights")
             rows[-1]["flipped"] = 100 * float((fired != wanted).double().mean())
-        x = fired.double()
+        spikes = {source: x for source, x in spikes.items() if readers.get(source, 0) > number}
+        spikes[number] = fired.double()
     return rows
 
 
-def _rounding(layer: WeightedLayer, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the root mean square and the largest error of the sums of a layer from rounding its weights."""
+def _rounding(population: Population, spikes: dict[int, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the root mean square and the largest error of a population's sums from rounding the weights of its
+    links."""
+    squares = worst = torch.zeros(())
+    for link in population.links:
+        x = spikes[link.source]
+        squares = squares + _total(link, x**2, population.shape) / 12
+        worst = worst + _total(link, x, population.shape) / 2
+    return squares.sqrt(), worst
 
-    def total(inputs: torch.Tensor) -> torch.Tensor:
-        match layer:
-            case DenseLayer():
-                return inputs.flatten(1).sum(1, keepdim=True)
-            case ConvLayer():
-                (above, below), (left, right) = layer.padding
-                ones = torch.ones(1, *layer.weight.shape[1:], dtype=x.dtype)
-                return functional.conv2d(functional.pad(inputs, (left, right, above, below)), ones, stride=layer.stride)
-            case _:
-                assert_never(layer)
 
-    return (total(x**2) / 12).sqrt(), total(x) / 2
+def _total(link: Link, x: torch.Tensor, after: Shape) -> torch.Tensor:
+    """Return the sum of what each unit of a population of the shape `after` sees of x (frames, ...), each synapse once;
+    (frames, ...), of size 1 where all units see the same."""
+    match link:
+        case DenseLink():
+            return x.flatten(1).sum(1).reshape(-1, *(1,) * len(after))
+        case ConvLink(_, weight):
+            # One filter for each group, for all of a group see the same.
+            ones = replace(link, weight=np.ones_like(weight[: link.groups]))
+            seen = Delivery(ones, 0, x.dtype)(x)
+            return seen.repeat_interleave(len(weight) // link.groups, 1).reshape(len(x), *after)
+        case SparseLink(_, entries):
+            each = replace(link, entries=replace(entries, weight=np.ones_like(entries.weight)))
+            return Delivery(each, math.prod(x.shape[1:]), x.dtype)(x).reshape(len(x), *after)
+        case _:
+            assert_never(link)

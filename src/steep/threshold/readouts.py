@@ -5,9 +5,9 @@
 ``spikes``     an N-hot population code (Whetstone, Severa et al., 2019): a layer of units of which each class should
                make N fire; the class whose units fire most, of equals the lowest.
 
-The last two are threshold layers in place of the output layer. They hang on the spikes of the last hidden layer, so
-they are networks of their own, whose frames are those spikes: units keep nothing from step to step, and a network cut
-between two layers computes what it computed whole.
+The last two are populations in place of the output. They hang on the spikes of the last hidden layer, the population
+before the output, to which the output must listen alone. So they are networks of their own, whose frames are those
+spikes: units keep nothing from step to step, and a network cut there computes what it computed whole.
 
 *Winner-take-all.* One comparator for each pair of classes a < b fires when a's potential is at least b's: its weights
 are a's minus b's, its threshold is theirs minus 1/2, so that a tie goes to the lower class. A winner unit for each
@@ -17,6 +17,7 @@ largest potential, ties and all, in two steps and still one frame a step. A race
 which potentials of some thousands count down to the first spike, would take thousands of steps a frame.
 """
 
+from dataclasses import replace
 from itertools import combinations
 from typing import Literal, get_args
 
@@ -24,14 +25,27 @@ import numpy as np
 
 from steep.errors import SteepError
 from steep.spikes import Spikes
-from steep.threshold.network import DenseLayer, ThresholdNetwork
+from steep.threshold.network import DenseLink, ThresholdNetwork, dense
 
 Readout = Literal["potential", "spikes", "wta"]
 READOUTS: tuple[str, ...] = get_args(Readout)
 
 
+def output_weights(network: ThresholdNetwork) -> tuple[np.ndarray, np.ndarray]:
+    """Return weights int32 (classes, units) and thresholds float64 (classes,) of the output; SteepError unless it has
+    one link, a dense one from the population before it."""
+    output, before = network.populations[-1], len(network.populations) - 1
+    match output.links:
+        case (DenseLink(source, weight),) if source == before:
+            return weight, output.thresholds()
+    raise SteepError(
+        "the output does not listen to the population before it alone, by a dense link; readouts spikes and wta and "
+        "the figure of mistakes need that"
+    )
+
+
 def last_hidden(network: ThresholdNetwork, spikes: Spikes) -> np.ndarray:
-    """Return the spikes of the layer before the output as frames for a readout, uint8 (frames, 1, 1, units)."""
+    """Return the spikes of the population before the output as frames for a readout, uint8 (frames, 1, 1, units)."""
     if len(spikes.layers) < 2:
         raise SteepError("a network of one layer has no hidden layer for a readout to hang on; use readout potential")
     hidden = spikes.layers[-2]
@@ -41,24 +55,28 @@ def last_hidden(network: ThresholdNetwork, spikes: Spikes) -> np.ndarray:
 
 
 def winner_take_all(network: ThresholdNetwork) -> ThresholdNetwork:
-    """Return the winner-take-all of a network's output layer: comparators, then winners."""
-    output = network.layers[-1]
-    if not isinstance(output, DenseLayer):
-        raise SteepError("the last layer is not dense; a winner-take-all needs an output layer")
-    classes, inputs = output.weight.shape
+    """Return the winner-take-all of a network's output: comparators, then winners."""
+    output, threshold = output_weights(network)
+    classes, inputs = output.shape
     pairs = np.array(list(combinations(range(classes), 2)), np.int64).reshape(-1, 2)
-    weight = output.weight[pairs[:, 0]] - output.weight[pairs[:, 1]]
-    comparators = DenseLayer(weight, output.threshold[pairs[:, 0]] - output.threshold[pairs[:, 1]] - 0.5)
+    weight = output[pairs[:, 0]] - output[pairs[:, 1]]
+    comparators = dense(0, weight, threshold[pairs[:, 0]] - threshold[pairs[:, 1]] - 0.5, "comparators")
     inhibition = np.zeros((classes, len(pairs)), np.int32)
     inhibition[pairs[:, 0], np.arange(len(pairs))] = 1
     inhibition[pairs[:, 1], np.arange(len(pairs))] = -1
-    winners = DenseLayer(inhibition, classes - 1.5 - np.arange(classes))
+    winners = dense(1, inhibition, classes - 1.5 - np.arange(classes), "winners")
     return ThresholdNetwork((1, 1, inputs), (comparators, winners))
 
 
 def attach(network: ThresholdNetwork, readout: ThresholdNetwork) -> ThresholdNetwork:
-    """Return the whole network with a readout in place of its output layer."""
-    return ThresholdNetwork(network.input_shape, (*network.layers[:-1], *readout.layers), network.input_top)
+    """Return the whole network with a readout in place of its output."""
+    output_weights(network)
+    kept = network.populations[:-1]
+    hung = [
+        replace(population, links=tuple(replace(link, source=link.source + len(kept)) for link in population.links))
+        for population in readout.populations
+    ]
+    return ThresholdNetwork(network.input_shape, (*kept, *hung), network.input_top)
 
 
 def winners(spikes: Spikes) -> np.ndarray:
