@@ -172,4 +172,6 @@ def test_the_network_of_every_simulator_is_held_against_the_file(tmp_path: Path,
     assert "silent: spikes with the fingerprints of 0 layers, the network has 2" in line
     assert not (tmp_path / "c.csv").exists()
     with pytest.raises(SteepError, match="the fingerprints of 2 layers, the network has 1"):
-        compare_networks({"torch": Spikes.load(tmp_path / "torch.npz")}, ThresholdNetwork((1, 2, 3), network.populations[:1]))
+        compare_networks(
+            {"torch": Spikes.load(tmp_path / "torch.npz")}, ThresholdNetwork((1, 2, 3), network.populations[:1])
+        )

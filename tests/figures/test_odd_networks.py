@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pandas as pd
 import pytest
 from odd_networks import NETWORKS, ODD, check_svg, simulated
 
+from steep.analysis.activity import choose_examples, measure_activity
 from steep.analysis.energy import energy_table
 from steep.architecture import parse_layers
+from steep.errors import SteepError
 from steep.figures import (
     activity,
     aggregate,
@@ -29,8 +32,11 @@ from steep.figures import (
     stpu_cost,
 )
 from steep.figures.style import plt, save_figure
+from steep.files import write_npz
+from steep.frames import Frames
+from steep.simulators.torch_threshold import simulate
 from steep.stpu.layout import from_threshold_network
-from steep.threshold.network import ConvLink
+from steep.threshold.network import ConvLink, DenseLink, Population, SparseLink, Synapses, ThresholdNetwork
 
 PUBLISHED = Path(__file__).parents[2] / "report" / "published"
 LIMITS = {"neurons": {"limit": 64, "assumed": True}, "buffer_slots": {"limit": 8, "assumed": True}}
@@ -86,6 +92,50 @@ def test_whatever_a_network_does_is_drawn(odd: str) -> None:
     drawn(simulated("even kernel, zeros around", odd), tuple(FIGURES))
     drawn(simulated("one row", odd), ("mistakes",))
     drawn(simulated("one unit", odd), ("feature_maps",))
+
+
+def test_populations_of_lines_and_volumes_are_drawn() -> None:
+    """A dense link leads to a line, a sparse one to a volume, a skip to the output: every map is a row, every slice."""
+    rng = np.random.default_rng(0)
+    line = Population((3, 5), (DenseLink(0, rng.integers(-2, 3, (15, 8), dtype=np.int32)),), np.full((3, 1), 0.5))
+    ends = rng.integers(0, 15, 50), rng.integers(0, 24, 50)
+    link = SparseLink(1, Synapses(*ends, rng.integers(-2, 3, 50)), (2, 2, 3, 2))
+    volume = Population(link.shape, (link,), np.full(link.shape, 0.5))
+    links = (DenseLink(2, np.ones((2, 24), np.int32)), DenseLink(0, np.ones((2, 8), np.int32)))
+    network = ThresholdNetwork((1, 2, 4), (line, volume, Population((2,), links, np.array([0.5, 2.5]))))
+    frames = Frames(rng.integers(0, 2, (20, 1, 2, 4)).astype(np.uint8), (np.arange(20) % 2).astype(np.uint8), 2, 1)
+    spikes = simulate(network, frames.values)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        shown = layers.draw(choose_examples(network, frames, spikes), network.shapes, "t")
+        assert [axis.get_title().split("\n")[1] for axis in shown.axes[1:3]] == ["3 maps of 1×5", "4 maps of 3×2"]
+        maps = feature_maps.draw(measure_activity(network, frames, spikes), "t")
+        assert maps.axes[1].get_title().startswith("layer 2: 4 maps of 3×2\n")
+        for figure in (shown, maps):
+            figure.draw_without_rendering()
+    plt.close("all")
+
+
+def test_frames_in_flight_are_drawn_of_chains_alone(tmp_path: Path) -> None:
+    made = simulated("one unit after another", "ordinary")
+    *first, last = made["network"].populations
+    skip = replace(last, links=(*last.links, DenseLink(0, np.ones((2, 36), np.int32))))
+    replace(made["network"], populations=(*first, skip)).save(tmp_path / "network.npz")
+    write_npz(tmp_path / "examples.npz", made["examples"])
+    with pytest.raises(SteepError, match="this works on chains only"):
+        pipeline.plot(tmp_path / "examples.npz", tmp_path / "network.npz", "t")
+    made["network"].save(tmp_path / "network.npz")
+    check_svg(pipeline.plot(tmp_path / "examples.npz", tmp_path / "network.npz", "t")({}))
+
+
+def test_thresholds_by_position_are_told_as_a_range() -> None:
+    made = simulated("kernel of one pixel", "ordinary")
+    first, *others = made["network"].populations
+    by_position = replace(first, threshold=np.arange(20).reshape(first.shape) + 0.5)
+    network = replace(made["network"], populations=(by_position, *others))
+    figure = aggregate.draw(made["examples"], network, "t")
+    assert "θ 0.5 to 19.5" in [axis.get_xlabel().split("; ")[-1] for axis in figure.axes]
+    plt.close(figure)
 
 
 def test_odd_figures_are_whole_files(tmp_path: Path) -> None:

@@ -3,12 +3,16 @@
 import logging
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from random_networks import chains, frames_for
 
 from steep.cli import main
 from steep.cli.benchmarks import _networks
@@ -18,13 +22,14 @@ from steep.figures.style import save_figure
 from steep.frames import Frames
 from steep.simulators import torch_threshold
 from steep.simulators.brian2_fast.program import missing_tools
-from steep.simulators_benchmark import curves, delivered, measure, runner, stream
+from steep.simulators_benchmark import brian2_plain, curves, delivered, measure, runner, stream, torch_modules
 from steep.simulators_benchmark.implementations import IMPLEMENTATIONS, PACKAGE, Implementation
 from steep.simulators_benchmark.networks import ACTIVE, expected, random_frames, random_network
 from steep.simulators_benchmark.runner import Bench, measure_all
+from steep.simulators_benchmark.simulation import Recorded, plain_kernel
 from steep.spikes import Spikes
 from steep.threshold.fingerprint import fingerprint
-from steep.threshold.network import ThresholdNetwork
+from steep.threshold.network import ConvLink, Population, SparseLink, Synapses, ThresholdNetwork, conv, dense, or_pool
 
 LAYERS = [{"kind": "conv", "filters": 2, "kernel": [3, 3]}, {"kind": "maxpool", "size": [2, 2]}]
 LAYERS += [{"kind": "dense", "units": 20}]
@@ -78,6 +83,76 @@ def test_networks_are_seeded_and_as_active_as_said() -> None:
     other = torch_threshold.simulate(NETWORK, FRAMES)
     assert all(np.array_equal(a, b) for a, b in zip(found.layers, other.layers, strict=True))
     assert np.array_equal(found.potential, other.potential)
+
+
+@settings(max_examples=40, deadline=None)
+@given(network=chains(), seed=st.integers(0, 1000))
+def test_modules_of_any_chain_of_images_give_its_spikes(network: ThresholdNetwork, seed: int) -> None:
+    frames = frames_for(network, seed)
+    assert_right(expected(network, frames), network, frames)
+
+
+def assert_right(found: Recorded, network: ThresholdNetwork, frames: np.ndarray) -> None:
+    wanted = torch_threshold.simulate(network, frames)
+    assert all(np.array_equal(a, b) for a, b in zip(found.layers, wanted.layers, strict=True))
+    assert np.array_equal(found.potential, wanted.potential)
+
+
+def dilated() -> ThresholdNetwork:
+    """Return a chain of a dilated convolution in groups, a pooling of windows that overlap, thresholds by position."""
+    rng = np.random.default_rng(2)
+    first = ConvLink(0, rng.integers(-5, 6, (6, 2, 2, 3), dtype=np.int32), (1, 2), ((1, 1), (2, 2)), (2, 1), 2)
+    wide = conv(first, (4, 8, 9), rng.integers(-3, 4, 6) + 0.5)
+    pool = or_pool(1, wide.shape, (3, 2), stride=(2, 1), padding=((1, 0), (0, 1)))
+    third = ConvLink(2, rng.integers(-5, 6, (3, 6, 2, 2), dtype=np.int32))
+    places = rng.integers(-3, 4, third.output_shape(pool.shape)) + 0.5
+    narrow = conv(third, pool.shape, places)
+    size = int(np.prod(narrow.shape))
+    output = dense(3, rng.integers(-5, 6, (4, size), dtype=np.int32), np.full(4, 0.5))
+    return ThresholdNetwork((4, 8, 9), (wide, pool, narrow, output))
+
+
+def test_groups_dilation_and_overlapping_poolings_are_measured() -> None:
+    network = dilated()
+    frames = random_frames(60, network.input_shape)
+    simulation = torch_modules.TorchSimulation(network, frames, "plain", 20)
+    simulation.run(60)
+    for found in (expected(network, frames), simulation.recorded()):
+        assert_right(found, network, frames)
+    # The same without groups and dilation, as the peers that know neither are given it.
+    for link, population in network.chain()[:3]:
+        plain = replace(link, weight=plain_kernel(link).astype(np.int32), dilation=(1, 1), groups=1)
+        before = network.shapes[link.source]
+        assert plain.output_shape(before) == population.shape
+        ones, others = link.synapses(before).by_source(), plain.synapses(before).by_source()
+        entries = [
+            set(zip(s.source.tolist(), s.target.tolist(), s.weight.tolist(), strict=True)) for s in (ones, others)
+        ]
+        assert entries[0] == entries[1] and len(ones.weight) == len(others.weight)
+
+
+def test_what_is_no_chain_of_images_is_one_line() -> None:
+    dense_once = dense(0, np.ones((2, 4), np.int32), np.full(2, 0.5))
+    skip = Population((2,), (*dense_once.links, replace(dense_once.links[0], source=0)), np.full(2, 0.5))
+    nothing = Synapses(*np.zeros((3, 0), np.int64))
+    line = conv(ConvLink(0, np.ones((1, 1, 2), np.int32)), (1, 4), np.array([0.5]))
+    for shape, population, message in (
+        ((1, 2, 2), skip, "this works on chains only"),
+        (
+            (1, 2, 2),
+            Population((2,), (SparseLink(0, nothing, (2,)),), np.full(2, 0.5)),
+            "neither a dense link nor a conv",
+        ),
+        ((1, 4), line, "population 1 has neither a dense link nor a convolution of images"),
+        ((1, 2, 2), replace(dense_once, shape=(2, 1)), "population 1 has another shape than its link gives"),
+    ):
+        threshold = population.threshold.reshape(-1, *(1,) * (len(population.shape) - 1))
+        network = ThresholdNetwork(shape, (replace(population, threshold=threshold),))
+        with pytest.raises(SteepError, match=message):
+            expected(network, np.zeros((1, *shape), np.uint8))
+        if population is skip:
+            with pytest.raises(SteepError, match=message):
+                brian2_plain.RuntimeSimulation(network, np.zeros((1, *shape), np.uint8), "numpy", Path())
 
 
 def test_rows_are_measured_and_compared(tmp_path: Path) -> None:

@@ -1,19 +1,21 @@
 """The fingerprint is what its definition says, from kernels and from synapses alike."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from random_networks import threshold_networks
+from hypothesis import strategies as st
+from random_networks import graphs, threshold_networks
 
 from steep.threshold.fingerprint import digest, fingerprint, modulo, numbers, synapse_sums
-from steep.threshold.network import DenseLayer, ThresholdNetwork
+from steep.threshold.network import DenseLink, Link, Population, SparseLink, ThresholdNetwork, dense
 
 
 def test_two_units_by_hand() -> None:
     """f = 2 p0 - p1 and p1, modulo 2^64, then the thresholds, in little-endian words of eight bytes."""
-    network = ThresholdNetwork((1, 1, 2), (DenseLayer(np.array([[2, -1], [0, 1]], np.int32), np.array([0.5, -0.0])),))
+    network = ThresholdNetwork((1, 1, 2), (dense(0, np.array([[2, -1], [0, 1]], np.int32), np.array([0.5, -0.0])),))
     p0, p1 = (int(p) for p in numbers(0, 2))
     words = [(2 * p0 - p1) % 2**64, p1]
     content = b"".join(word.to_bytes(8, "little") for word in words) + np.array([0.5, 0.0], "<f8").tobytes()
@@ -33,12 +35,63 @@ def test_numbers_are_odd_and_their_own_for_each_population_and_delay() -> None:
 @settings(max_examples=60, deadline=None)
 @given(network=threshold_networks())
 def test_kernels_and_synapses_give_the_same(network: ThresholdNetwork) -> None:
+    assert fingerprint(network) == by_synapses(network)
+
+
+def by_synapses(network: ThresholdNetwork, later: int = 0) -> tuple[str, ...]:
+    """Return the fingerprint from what `connections` yields, each delay longer by `later`."""
     found = []
-    for number, (synapses, thresholds) in enumerate(network.connections()):
-        p = numbers(number, network.sizes[number])
-        sums = synapse_sums(len(thresholds), synapses.source, synapses.target, synapses.weight, p)
+    for arrivals, thresholds in network.connections():
+        sums = np.zeros(len(thresholds), np.uint64)
+        for link in arrivals:
+            p = numbers(link.source, network.sizes[link.source], link.delay + later)
+            synapses = link.synapses
+            sums += synapse_sums(len(thresholds), synapses.source, synapses.target, synapses.weight, p)
         found.append(digest(sums, thresholds))
-    assert fingerprint(network) == tuple(found)
+    return tuple(found)
+
+
+def test_a_skip_by_hand() -> None:
+    """The input reaches the output in two steps, over a link of its own."""
+    ends = DenseLink(1, np.array([[3]], np.int32)), DenseLink(0, np.array([[0, -5]], np.int32))
+    output = Population((1,), ends, np.array([1.5]))
+    network = ThresholdNetwork((2,), (dense(0, np.array([[1, 1]], np.int32), np.array([0.5])), output))
+    direct, late = int(numbers(1, 1)[0]), int(numbers(0, 2, 2)[1])
+    content = ((3 * direct - 5 * late) % 2**64).to_bytes(8, "little") + np.array([1.5], "<f8").tobytes()
+    assert fingerprint(network)[1] == hashlib.sha256(content).hexdigest()[:16]
+
+
+@settings(max_examples=60, deadline=None)
+@given(network=graphs(), place=st.integers(0, 2**16))
+def test_what_is_wrong_with_links_is_seen(network: ThresholdNetwork, place: int) -> None:
+    """A link left out or there twice, one that comes from elsewhere, with another weight, or a step too late."""
+    right = fingerprint(network)
+    number = place % len(network.populations)
+    population = network.populations[number]
+    which = place // 7 % len(population.links)
+    link, others = population.links[which], [*population.links[:which], *population.links[which + 1 :]]
+    brings = len(link.synapses(network.shapes[link.source]).weight) > 0
+
+    def seen(*links: Link) -> bool:
+        changed = replace(population, links=links)
+        populations = (*network.populations[:number], changed, *network.populations[number + 1 :])
+        return fingerprint(replace(network, populations=populations))[number] != right[number]
+
+    late = by_synapses(network, 1)
+    assert (late[number] != right[number]) == any(
+        len(own.synapses(network.shapes[own.source]).weight) > 0 for own in population.links
+    )
+    if others:
+        assert seen(*others) == brings
+    assert seen(*others, link, link) == brings
+    assert not seen(*reversed(population.links))
+    for source, shape in enumerate(network.shapes[: number + 1]):
+        if shape == network.shapes[link.source] and source != link.source:
+            assert seen(*others, replace(link, source=source)) == brings
+    if not isinstance(link, SparseLink) and (isinstance(link, DenseLink) or not any(map(any, link.padding))):
+        weight = link.weight.copy()
+        weight.flat[place % weight.size] += 1
+        assert seen(*others, replace(link, weight=weight))
 
 
 def test_what_is_no_integer_is_seen() -> None:

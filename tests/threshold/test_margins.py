@@ -1,17 +1,23 @@
 """Bits and margins: counted by hand on small networks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from random_networks import evaluate_plainly, frames_for, threshold_networks
 
-from steep.architecture import Conv
+from steep.architecture import Conv, units
 from steep.errors import SteepError
 from steep.frames import Frames
 from steep.sharpening.activation import sharpened_network
 from steep.simulators import load_simulator
 from steep.threshold.bits import sweep_bits
 from steep.threshold.compile import compile_network
-from steep.threshold.margins import margin_rows
+from steep.threshold.margins import margin_rows, rounding
+from steep.threshold.network import DenseLink, Link, Population, SparseLink, Synapses, ThresholdNetwork
 
 LAYERS = [
     {"kind": "conv", "filters": 2, "kernel": [3, 3], "padding": "same"},
@@ -57,6 +63,59 @@ def test_near_is_within_a_root_mean_square_of_rounding(network: tuple[dict, dict
     assert row["decided"] == pytest.approx(100 * (np.abs(v) > active / 2).mean())
     fired = (v > 0).mean(axis=0)
     assert (row["units_dead"], row["units_saturated"]) == ((fired == 0).sum(), (fired == 1).sum())
+
+
+@settings(max_examples=40, deadline=None)
+@given(network=threshold_networks(), seed=st.integers(0, 1000))
+def test_rounding_counts_every_synapse_of_every_link(network: ThresholdNetwork, seed: int) -> None:
+    """Against loops over positions: with weights of 1 a sum is what a unit sees of its inputs, or of their squares."""
+    frame = frames_for(network, seed)[2].astype(np.int64)
+    fired, _ = evaluate_plainly(network, frame)
+    hidden = zip(fired, network.shapes[1:], strict=True)
+    seen = [frame, *(spikes.astype(np.int64).reshape(shape) for spikes, shape in hidden)]
+    for population in network.populations:
+        spread, worst = rounding(population, {at: torch.from_numpy(x[None]).double() for at, x in enumerate(seen)})
+        wanted = []
+        for power in (2, 1):
+            total = np.zeros(units(population.shape))
+            for link in population.links:
+                ones = with_ones(replace(link, source=0))
+                alone = Population(
+                    population.shape, (ones,), np.zeros((population.shape[0], *(1,) * (len(population.shape) - 1)))
+                )
+                top = ThresholdNetwork(seen[link.source].shape, (alone,), 255**2)
+                total += evaluate_plainly(top, seen[link.source] ** power)[1] / 2
+            wanted.append(total)
+        for found, values in ((spread, np.sqrt(wanted[0] / 12)), (worst, wanted[1] / 2)):
+            whole = found.expand(1, *population.shape).flatten().numpy()
+            assert whole == pytest.approx(values, rel=1e-12)
+
+
+def with_ones(link: Link) -> Link:
+    if isinstance(link, SparseLink):
+        return replace(link, entries=replace(link.entries, weight=np.ones_like(link.entries.weight)))
+    return replace(link, weight=np.ones_like(link.weight))
+
+
+def test_margins_of_a_unit_are_over_all_its_links(network: tuple[dict, dict], frames: Frames) -> None:
+    """By hand: the dense layer listens to the pooling, to the frame, and to one synapse of the convolution."""
+    compiled = compile_network(*network, 8)
+    rng = np.random.default_rng(0)
+    weight = rng.integers(-3, 4, (5, 36), dtype=np.int32)
+    one = SparseLink(1, Synapses(np.array([7]), np.array([2]), np.array([0])), (5,))
+    third = compiled.populations[2]
+    third = replace(third, links=(*third.links, DenseLink(0, weight), one))
+    graph = replace(compiled, populations=(*compiled.populations[:2], third, compiled.populations[3]))
+    spikes = load_simulator("torch")(graph, frames.values)
+    convolved, pooled = (spikes.layers[number].astype(np.float64) for number in (0, 1))
+    flat = frames.values.reshape(30, 36).astype(np.float64)
+    v = pooled @ third.links[0].weight.T + flat @ weight.T - third.threshold
+    active = np.repeat((pooled.sum(axis=1) + flat.sum(axis=1))[:, None], 5, axis=1)
+    active[:, 2] += convolved[:, 7]
+    row = margin_rows(graph, *network, frames)[1]
+    assert row["near"] == pytest.approx(100 * (np.abs(v) <= np.sqrt(active / 12)).mean())
+    assert row["decided"] == pytest.approx(100 * (np.abs(v) > active / 2).mean())
+    assert np.array_equal(v > 0, spikes.layers[2])
 
 
 CONV = {"kind": "conv", "filters": 3, "kernel": [3, 3]}
@@ -150,6 +209,9 @@ def test_spikes_of_another_shape_are_refused_and_not_repeated(network: tuple[dic
     compiled = compile_network(sharpened_network(other).eval().tensors(), other, 8)
     with pytest.raises(SteepError, match=r"layer 3: spikes .* have shapes \(30, 1\) and \(30, 5\)"):
         margin_rows(compiled, *network, frames)
+    short = SPEC | {"layers": LAYERS[2:], "batch_normalization": False}
+    with pytest.raises(SteepError, match="1 populations before its output, its specification 3 layers"):
+        margin_rows(compile_network(sharpened_network(short).eval().tensors(), short, 8), *network, frames)
     few = Frames(frames.values[:, :, :5], frames.labels, 3, full_scale=1)
     with pytest.raises(SteepError, match=r"frames of shape \(1, 5, 6\), and the network takes \(1, 6, 6\)"):
         margin_rows(compile_network(*network, 8), *network, few)

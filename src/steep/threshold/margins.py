@@ -78,7 +78,7 @@ def margin_rows(
         values = [potential(population, batch) for batch in batches]
         fired = torch.cat([v > 0 for v in values])
         if weighted[number - 1]:
-            off = [_rounding(population, batch) for batch in batches]
+            off = [rounding(population, batch) for batch in batches]
             near = torch.cat([v.abs() <= spread for v, (spread, _) in zip(values, off, strict=True)])
             decided = torch.cat([v.abs() > worst for v, (_, worst) in zip(values, off, strict=True)])
             often = fired.flatten(1).double().mean(0)
@@ -104,7 +104,7 @@ def margin_rows(
     return rows
 
 
-def _rounding(population: Population, spikes: dict[int, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+def rounding(population: Population, spikes: dict[int, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the root mean square and the largest error of a population's sums from rounding the weights of its
     links."""
     squares = worst = torch.zeros(())

@@ -100,11 +100,16 @@ class ConvLink:
     groups: int = 1
 
     def __post_init__(self) -> None:
-        """Fill in what was left empty."""
+        """Fill in what was left empty; refuse what no convolution has."""
         dimensions = max(self.weight.ndim - 2, 0)
         for name, usual in (("stride", 1), ("padding", (0, 0)), ("dilation", 1)):
             if not getattr(self, name):
                 object.__setattr__(self, name, (usual,) * dimensions)
+            if len(getattr(self, name)) != dimensions:
+                raise SteepError(f"a convolution of {dimensions} dimensions has {name} {getattr(self, name)}")
+        zeros = [count for pair in self.padding for count in pair]
+        if min([*self.stride, *self.dilation, self.groups], default=1) < 1 or min(zeros, default=0) < 0:
+            raise SteepError("a convolution has stride, dilation and groups of at least 1, and padding of at least 0")
 
     @property
     def kernel(self) -> Shape:
@@ -173,6 +178,12 @@ class SparseLink:
     source: int
     entries: Synapses
     shape: Shape
+
+    def __post_init__(self) -> None:
+        """Refuse entries that are not whole."""
+        ends = self.entries.source, self.entries.target
+        if any(end.dtype.kind != "i" or end.shape != self.entries.weight.shape for end in ends):
+            raise SteepError("a sparse link needs an integer source and target for each weight")
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the shape of the population after it."""
@@ -426,8 +437,7 @@ class ThresholdNetwork:
         try:
             description = json.loads(arrays["description"].tobytes())
             shape, top = tuple(description["input_shape"]), description["input_top"]
-            read = _old_populations if description["format"] == "steep threshold network 2" else _populations
-            populations = read(description, arrays)
+            populations = READERS[description["format"]](description, arrays)
             if not populations:
                 raise ValueError("no populations")
             return cls(shape, populations, top)
@@ -497,3 +507,6 @@ def _old_populations(description: dict[str, Any], arrays: dict[str, np.ndarray])
             found.append(Population(link.output_shape(shape), (link,), threshold))
         shape = found[-1].shape
     return tuple(found)
+
+
+READERS = {"steep threshold network 2": _old_populations, "steep threshold network 3": _populations}
