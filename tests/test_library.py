@@ -68,9 +68,8 @@ def test_it_works_without_a_checkout(tmp_path: Path) -> None:
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True)
 
-    (program,) = re.findall(
-        r"^```python\n(.*?)^```", (ROOT / "docs" / "library.md").read_text(), re.MULTILINE | re.DOTALL
-    )
+    page = (ROOT / "docs" / "library.md").read_text()
+    program = "".join(re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
     # Besides: where it was imported from, and the frames for the command line.
     ends = "import sys, steep.frames\nprint(sys.modules['steep.frames'].__file__)\nvalidation.save('frames.npz')\n"
     (folder / "work.py").write_text(program + ends)
