@@ -190,7 +190,7 @@ def test_old_files_that_are_broken_are_one_line(tmp_path: Path) -> None:
 
 def test_an_old_pooling_of_nothing_is_refused(tmp_path: Path) -> None:
     old_file(tmp_path / "old.npz", [{"kind": "orpool", "size": [0, 1]}], 1)
-    with pytest.raises(SteepError, match="of at least 1"):
+    with pytest.raises(SteepError, match="at least 1"):
         ThresholdNetwork.load(tmp_path / "old.npz")
 
 
@@ -319,10 +319,11 @@ def test_links_that_are_not_whole_are_refused() -> None:
         ({"stride": (1,)}, r"a convolution of 2 dimensions has stride \(1,\)"),
         ({"padding": ((0, 0),)}, r"a convolution of 2 dimensions has padding \(\(0, 0\),\)"),
         ({"dilation": (1, 1, 1)}, "a convolution of 2 dimensions has dilation"),
-        ({"stride": (1, -1)}, "of at least 1, and padding of at least 0"),
-        ({"dilation": (0, 1)}, "of at least 1"),
-        ({"groups": 0}, "of at least 1"),
-        ({"padding": ((0, 0), (0, -1))}, "padding of at least 0"),
+        ({"stride": (1, -1)}, "whole numbers for stride, dilation and groups, at least 1, and for padding, at least 0"),
+        ({"dilation": (0, 1)}, "at least 1"),
+        ({"groups": 0}, "at least 1"),
+        ({"padding": ((0, 0), (0, -1))}, "for padding, at least 0"),
+        ({"padding": ((0, 0), (0, 0.5))}, "whole numbers"),
     ):
         with pytest.raises(SteepError, match=message):
             ConvLink(0, kernel(1, 1, 2, 2), **geometry)

@@ -108,8 +108,13 @@ class ConvLink:
             if len(getattr(self, name)) != dimensions:
                 raise SteepError(f"a convolution of {dimensions} dimensions has {name} {getattr(self, name)}")
         zeros = [count for pair in self.padding for count in pair]
-        if min([*self.stride, *self.dilation, self.groups], default=1) < 1 or min(zeros, default=0) < 0:
-            raise SteepError("a convolution has stride, dilation and groups of at least 1, and padding of at least 0")
+        steps = [*self.stride, *self.dilation, self.groups]
+        whole = all(isinstance(number, int | np.integer) for number in (*steps, *zeros))
+        if not whole or min(steps) < 1 or min(zeros, default=0) < 0:
+            raise SteepError(
+                "a convolution has whole numbers for stride, dilation and groups, at least 1, "
+                "and for padding, at least 0"
+            )
 
     @property
     def kernel(self) -> Shape:
