@@ -6,9 +6,9 @@ A neuron of the network is a LIF neuron with a constant input current,
 
 whose time constant is short against the step, tau = dt / 1000: from one step to the next it forgets everything
 (exp(-1000) is 0 in float64) and returns to -theta, on which the spikes that arrive within the step add their weights.
-Where frames are currents, an input delivers its value times the weight of the synapse.
-Frames enter one per step, so layer l works on the frame that entered l steps before it, and N frames through L layers
-take N + L steps.
+Where frames are currents, an input delivers the value that its frame has, times the weight of the synapse.
+Frames enter one per step, and a population works on the frame that entered as many steps ago as it is deep; spikes that
+skip depths wait in Brian2's delays.
 """
 
 from collections.abc import Collection
@@ -33,7 +33,7 @@ from steep.frames import flattened
 from steep.simulators.brian2_settings import brian2_settings
 from steep.spikes import PackedLayers, Spikes, recorded_layers
 from steep.threshold.fingerprint import digest, numbers, synapse_sums
-from steep.threshold.network import ThresholdNetwork
+from steep.threshold.network import Arrivals, ThresholdNetwork
 
 # Brian2's default order delivers spikes before the reset, which then erases what arrived. Here arrivals come last in
 # a step and are judged at the beginning of the next one.
@@ -51,8 +51,8 @@ LIF: dict[str, Any] = {
 
 
 def inputs(network: ThresholdNetwork, frames: np.ndarray) -> SpikeGeneratorGroup | NeuronGroup:
-    """Return the input layer, which presents row f of `frames` uint8 (frames, inputs) at step f, nothing if there is
-    none."""
+    """Return the input population, which presents row f of `frames` uint8 (frames, inputs) at step f, nothing if there
+    is none."""
     if network.input_top == 1:
         step, pixel = np.nonzero(frames)
         return SpikeGeneratorGroup(network.sizes[0], pixel, step * STEP, sorted=True)
@@ -64,76 +64,73 @@ def inputs(network: ThresholdNetwork, frames: np.ndarray) -> SpikeGeneratorGroup
     return group
 
 
+def connected(source: SpikeGeneratorGroup | NeuronGroup, neurons: NeuronGroup, arrivals: Arrivals) -> Synapses:
+    """Return the synapses of a link, which deliver in `neurons` what `source` sent."""
+    # What is sent in a step is judged in the next one: no delay in Brian2 is a delay of one step.
+    delay = (arrivals.delay - 1) * STEP
+    arrival, namespace = "v_post += w", {}
+    if "current" in source.namespace:
+        # On delivery x is that of a later frame: what counts is the value when the spike was sent.
+        arrival, namespace = "v_post += w * current(t - waited, i)", source.namespace | {"waited": delay}
+    synapses = Synapses(source, neurons, "w : 1 (constant)", on_pre=arrival, delay=delay, namespace=namespace)
+    synapses.connect(i=arrivals.synapses.source, j=arrivals.synapses.target)
+    synapses.w = arrivals.synapses.weight
+    return synapses
+
+
 @brian2_settings()
 def simulate(network: ThresholdNetwork, frames: np.ndarray, record: Collection[int] | None = None) -> Spikes:
-    """Run the network on frames uint8 (frames, channels, height, width) of spikes or currents.
+    """Run the network on frames uint8 (frames, *input shape) of spikes or currents.
 
-    `record` numbers the layers whose spikes are returned, from 1; all of them if not given.
+    `record` numbers the populations whose spikes are returned, from 1; all of them if not given.
     """
     start_scope()
     prefs.codegen.target = "numpy"
     prefs.core.default_float_dtype = np.float64  # sums up to 2^53 are exact
     defaultclock.dt = STEP
-    count = len(frames)
-    source, arrival = (
-        inputs(network, flattened(frames)),
-        "v_post += w" if network.input_top == 1 else "v_post += w * x_pre",
-    )
-    run = Network(source)
-    run.schedule = SCHEDULE
-    depth = len(network.layers)
-    kept = recorded_layers(depth, record)
+    count, last, depths = len(frames), len(network.populations), network.depths
+    kept = recorded_layers(last, record)
     monitors: dict[int, SpikeMonitor] = {}
-    groups: list[SpikeGeneratorGroup | NeuronGroup] = [source]
+    groups: list[SpikeGeneratorGroup | NeuronGroup] = [inputs(network, flattened(frames))]
     delivered: list[Synapses] = []
-    for number, (synapses, thresholds) in enumerate(network.connections(), 1):
+    for number, (links, thresholds) in enumerate(network.connections(), 1):
         neurons = NeuronGroup(len(thresholds), **LIF)
         neurons.I = -thresholds
         neurons.v = -thresholds
+        for arrivals in links:
+            if len(arrivals.synapses.weight):  # of an object that is made and not run Brian2 complains
+                delivered.append(connected(groups[arrivals.source], neurons, arrivals))
         groups.append(neurons)
-        if len(synapses.weight):  # of an object that is made and not run Brian2 complains
-            connections = Synapses(source, neurons, "w : 1 (constant)", on_pre=arrival)
-            connections.connect(i=synapses.source, j=synapses.target)
-            connections.w = synapses.weight
-            delivered.append(connections)
-            run.add(connections)
-        run.add(neurons)
         if number in kept:
             monitors[number] = SpikeMonitor(neurons)
-            run.add(monitors[number])
-        source, arrival = neurons, "v_post += w"
     # Potentials are read where the threshold reads them: arrivals in, nothing reset.
-    potentials = StateMonitor(source, "v", record=True, when="before_thresholds")
-    run.add(potentials)
-    run.run((count + depth) * STEP)
+    potentials = StateMonitor(groups[-1], "v", record=True, when="before_thresholds")
+    run = Network(*groups, *delivered, *monitors.values(), potentials)
+    run.schedule = SCHEDULE
+    run.run((count + max(depths[number] for number in {*kept, last})) * STEP)
 
-    packed: list[np.ndarray | None] = [None] * depth
+    packed: list[np.ndarray | None] = [None] * last
     for number, monitor in monitors.items():
         fired = np.zeros((count, network.sizes[number]), bool)
-        frame = np.rint(np.asarray(monitor.t / STEP)).astype(np.int64) - number
-        # Before and after the frames, a layer has none to work on; what its units do then belongs to no frame.
+        frame = np.rint(np.asarray(monitor.t / STEP)).astype(np.int64) - depths[number]
+        # Before and after the frames, a population has none to work on; what its units do then belongs to no frame.
         inside = (frame >= 0) & (frame < count)
         fired[frame[inside], np.asarray(monitor.i)[inside]] = True
         packed[number - 1] = np.packbits(fired, axis=1)
     layers = PackedLayers(packed, network.sizes[1:])
-    potential = np.ascontiguousarray(potentials.v[:, depth : depth + count].T, np.float64)
+    potential = np.ascontiguousarray(potentials.v[:, depths[last] : depths[last] + count].T, np.float64)
     return Spikes(layers, potential, fingerprint(groups, delivered))
 
 
 def fingerprint(groups: list[SpikeGeneratorGroup | NeuronGroup], delivered: list[Synapses]) -> tuple[str, ...]:
-    """Return the fingerprint of each layer from what Brian2's objects hold: `groups` are the input and the neurons of
-    each layer, `delivered` all synapses."""
+    """Return the fingerprint of each population from what Brian2's objects hold: `groups` are the input and the neurons
+    of each population, `delivered` all synapses."""
     population = {group.name: number for number, group in enumerate(groups)}
     sums = [np.zeros(group.N, np.uint64) for group in groups]
-    for connections in delivered:
-        before, after = population[connections.source.name], population[connections.target.name]
-        # What is sent in a step is judged in the next one: no delay in Brian2 is a delay of one step.
-        delay = 1 + np.rint(np.asarray(connections.delay / STEP)).astype(np.int64)
-        for steps in np.flatnonzero(np.bincount(delay)):
-            chosen = slice(None) if steps == delay.min() == delay.max() else np.flatnonzero(delay == steps)
-            p = numbers(before, groups[before].N, steps)
-            source, target, weight = (
-                np.asarray(array)[chosen] for array in (connections.i, connections.j, connections.w)
-            )
-            sums[after] += synapse_sums(groups[after].N, source, target, weight, p)
+    for link in delivered:
+        before, after = population[link.source.name], population[link.target.name]
+        steps = 1 + int(np.rint(float(link.delay / STEP)))
+        p = numbers(before, groups[before].N, steps)
+        source, target, weight = (np.asarray(array) for array in (link.i, link.j, link.w))
+        sums[after] += synapse_sums(groups[after].N, source, target, weight, p)
     return tuple(digest(own, -np.asarray(group.I)) for own, group in zip(sums[1:], groups[1:], strict=True))
