@@ -11,7 +11,7 @@ from steep.figures import layout as layout_figure
 from steep.figures import leak, responses, robustness
 from steep.figures.style import OUTPUT, STAGES, error_bars, plt, save_figure, with_interval
 from steep.stpu.layout import from_threshold_network
-from steep.threshold.network import DenseLayer, ThresholdNetwork
+from steep.threshold.network import ThresholdNetwork, dense
 
 
 def sweep() -> pd.DataFrame:
@@ -35,8 +35,8 @@ LAYOUT = from_threshold_network(
     ThresholdNetwork(
         (1, 3, 3),
         (
-            DenseLayer(np.ones((4, 9), np.int32), np.full(4, -0.5)),
-            DenseLayer(np.ones((2, 4), np.int32), np.full(2, 1.5)),
+            dense(0, np.ones((4, 9), np.int32), np.full(4, -0.5)),
+            dense(1, np.ones((2, 4), np.int32), np.full(2, 1.5)),
         ),
     ),
     clock=True,

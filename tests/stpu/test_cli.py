@@ -13,7 +13,7 @@ from steep.frames import Frames
 from steep.simulators import load_simulator
 from steep.stpu.export import export
 from steep.stpu.textmodel import read_model, write_model
-from steep.threshold.network import DenseLayer, OrPoolLayer, ThresholdNetwork
+from steep.threshold.network import ThresholdNetwork, dense, or_pool
 
 MODEL = "0\n r1010\n 1,0.75,1\n 1,1,2\n1,0,1,0,0.5,1\n o\n"
 
@@ -57,12 +57,12 @@ def test_a_trained_network_as_a_text_model_fires_as_it_does_here(tmp_path: Path)
     """Exported with its own output layer as the units of a code, read back as float32 and run: the output neurons'
     spikes are the threshold network's, frame by frame."""
     rng = np.random.default_rng(8)
-    layers = (
-        OrPoolLayer((2, 2)),
-        DenseLayer(rng.integers(-9, 10, (12, 9), dtype=np.int32), rng.integers(-9, 10, 12) + 0.5),
-        DenseLayer(rng.integers(-9, 10, (4, 12), dtype=np.int32), rng.integers(-9, 10, 4) + 0.5),
+    populations = (
+        or_pool(0, (1, 6, 6), (2, 2)),
+        dense(1, rng.integers(-9, 10, (12, 9), dtype=np.int32), rng.integers(-9, 10, 12) + 0.5),
+        dense(2, rng.integers(-9, 10, (4, 12), dtype=np.int32), rng.integers(-9, 10, 4) + 0.5),
     )
-    network = ThresholdNetwork((1, 6, 6), layers)
+    network = ThresholdNetwork((1, 6, 6), populations)
     frames = Frames((rng.random((9, 1, 6, 6)) < 0.3).astype(np.uint8), np.zeros(9, np.uint8), 4, full_scale=1)
     model, _ = export(network, frames, "spikes", np.eye(4, dtype=bool), 2)
     write_model(tmp_path / "model", model)

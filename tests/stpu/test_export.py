@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from random_networks import frames_for, threshold_networks
+from random_networks import chains, frames_for, graphs
 
 from steep.cli import main
 from steep.errors import SteepError
@@ -21,7 +21,7 @@ from steep.stpu import reference
 from steep.stpu.elementfile import recorded_text, traces_of
 from steep.stpu.export import AnswerTable, export, read_classes
 from steep.stpu.textmodel import read_model, write_model
-from steep.threshold.network import DenseLayer, OrPoolLayer, ThresholdNetwork
+from steep.threshold.network import DenseLink, Population, ThresholdNetwork, dense, or_pool
 from steep.threshold.readouts import attach, decode, winner_take_all
 
 
@@ -36,7 +36,7 @@ def recorded(path: Path, table: AnswerTable, steps: int | None = None) -> str:
 
 
 @settings(max_examples=60, deadline=None)
-@given(network=threshold_networks(), seed=st.integers(0, 1000), spacing=st.integers(2, 3), data=st.data())
+@given(network=st.one_of(chains(), graphs(2)), seed=st.integers(0, 1000), spacing=st.integers(2, 3), data=st.data())
 def test_exported_models_classify_as_the_network(
     tmp_path_factory: pytest.TempPathFactory, network: ThresholdNetwork, seed: int, spacing: int, data: st.DataObject
 ) -> None:
@@ -67,12 +67,12 @@ def test_exported_models_classify_as_the_network(
 @pytest.fixture
 def network() -> ThresholdNetwork:
     rng = np.random.default_rng(8)
-    layers = (
-        OrPoolLayer((2, 2)),
-        DenseLayer(rng.integers(-9, 10, (12, 9), dtype=np.int32), rng.integers(-9, 10, 12) + 0.5),
-        DenseLayer(rng.integers(-9, 10, (4, 12), dtype=np.int32), rng.integers(-9, 10, 4) + 0.5),
+    populations = (
+        or_pool(0, (1, 6, 6), (2, 2)),
+        dense(1, rng.integers(-9, 10, (12, 9), dtype=np.int32), rng.integers(-9, 10, 12) + 0.5),
+        dense(2, rng.integers(-9, 10, (4, 12), dtype=np.int32), rng.integers(-9, 10, 4) + 0.5),
     )
-    return ThresholdNetwork((1, 6, 6), layers)
+    return ThresholdNetwork((1, 6, 6), populations)
 
 
 @pytest.fixture
@@ -104,7 +104,36 @@ def test_potentials_are_shown_exactly(tmp_path: Path, network: ThresholdNetwork,
     for unit in range(4):
         shown = columns[f"{36 + 9 + 12 + unit}.V"]
         assert [shown[step] for step in range(3, 20, 2)] == potential[:, unit].tolist()
-        assert {shown[step] for step in [0, 1, 2, *range(4, 21, 2)]} == {-network.layers[-1].threshold[unit]}
+        assert {shown[step] for step in [0, 1, 2, *range(4, 21, 2)]} == {-network.populations[-1].threshold[unit]}
+
+
+def test_an_output_of_several_links_that_is_not_the_deepest(tmp_path: Path) -> None:
+    """Its potentials are shown two steps after each frame, those of a population behind it are not waited for; both
+    links and the one that skips count in what the element can tell."""
+    rng = np.random.default_rng(3)
+
+    def weights(*shape: int) -> np.ndarray:
+        return rng.integers(-9, 10, shape, dtype=np.int32)
+
+    links = DenseLink(1, weights(3, 5)), DenseLink(1, weights(3, 5)), DenseLink(0, weights(3, 36))
+    populations = (
+        dense(0, weights(5, 36), np.array([-3.5, 0.5, 1.5, -0.5, 2.5])),
+        dense(1, weights(4, 5), np.array([-3.5, 0.5, 1.5, -0.5])),
+        dense(2, weights(4, 4), np.full(4, -1.5)),
+        Population((3,), links, np.array([-2.0, 3.5, 0.5])),
+    )
+    network = ThresholdNetwork((1, 6, 6), populations)
+    values = frames_for(network, 1)
+    frames = Frames(values, np.zeros(len(values), np.uint8), 3, full_scale=1)
+    model, table = export(network, frames, "potential", np.eye(3, dtype=bool), 2)
+    assert table.steps.tolist() == list(range(2, 2 + 2 * len(values), 2))
+    write_model(tmp_path / "model", model)
+    (tmp_path / "out").write_text(recorded(tmp_path / "model", table))
+    assert np.array_equal(read_classes(table, tmp_path / "out"), load_simulator("torch")(network, values).classes())
+    large = replace(links[1], weight=np.full((3, 5), 20_000, np.int32))
+    network = replace(network, populations=(*populations[:3], replace(populations[3], links=(*links, large))))
+    with pytest.raises(SteepError, match=r"potentials of up to 100\d\d\d"):
+        export(network, frames, "potential", np.eye(3, dtype=bool), 2)
 
 
 @pytest.mark.parametrize("readout", ["wta", "potential"])
@@ -162,9 +191,10 @@ def test_what_the_element_cannot_run_exactly_is_refused(
     key = np.eye(4, dtype=bool)
 
     def scaled(factor: int) -> ThresholdNetwork:
-        last = network.layers[-1]
-        last = replace(last, weight=last.weight * np.int32(factor), threshold=last.threshold)
-        return ThresholdNetwork(network.input_shape, (*network.layers[:-1], last))
+        *hidden, last = network.populations
+        (link,) = last.links
+        last = replace(last, links=(replace(link, weight=link.weight * np.int32(factor)),))
+        return replace(network, populations=(*hidden, last))
 
     export(scaled(1000), frames, "potential", key, 2)
     with pytest.raises(SteepError, match="more digits than the element's probe writes, six"):
@@ -180,7 +210,7 @@ def test_what_the_element_cannot_run_exactly_is_refused(
         export(network, replace(frames, full_scale=255), "wta", key, 1)
     with pytest.raises(SteepError, match=r"shape \(1, 4, 9\), the network takes \(1, 6, 6\)"):
         export(network, replace(frames, values=frames.values.reshape(9, 1, 4, 9)), "wta", key, 1)
-    with pytest.raises(SteepError, match="key of the classes is for 5 units, the last layer has 4"):
+    with pytest.raises(SteepError, match="key of the classes is for 5 units, the last population has 4"):
         export(network, frames, "spikes", np.eye(5, dtype=bool), 1)
     with pytest.raises(SteepError, match="there are no frames"):
         export(network, frames.first(0), "wta", key, 1)
@@ -288,8 +318,8 @@ def test_other_frames_are_refused(
 )
 def test_what_the_element_cannot_tell_exactly(weight: int, threshold: float, readout: str, message: str | None) -> None:
     """Its probe writes six digits: of half-integers one stands behind the point; its sums are float32."""
-    layer = DenseLayer(np.array([[weight]], np.int32), np.array([threshold]))
-    network = ThresholdNetwork((1, 1, 1), (layer,))
+    output = dense(0, np.array([[weight]], np.int32), np.array([threshold]))
+    network = ThresholdNetwork((1, 1, 1), (output,))
     frames = Frames(np.ones((1, 1, 1, 1), np.uint8), np.zeros(1, np.uint8), 1, full_scale=1)
     key = np.eye(1, dtype=bool)
     if message is None:

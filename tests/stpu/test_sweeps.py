@@ -9,7 +9,7 @@ from steep.stpu.layout import from_threshold_network
 from steep.stpu.reference import Faults
 from steep.stpu.sweeps import classify, sweep_faults, sweep_leak
 from steep.study.stpu_table import stpu_table, stpu_view
-from steep.threshold.network import DenseLayer, ThresholdNetwork
+from steep.threshold.network import ThresholdNetwork, dense
 
 LIMITS = {"neurons": {"limit": 40, "assumed": True}, "buffer_slots": {"limit": 4, "assumed": False}}
 
@@ -21,7 +21,8 @@ def network() -> ThresholdNetwork:
     return ThresholdNetwork(
         (1, 4, 4),
         tuple(
-            DenseLayer(rng.integers(-5, 6, size, dtype=np.int32), rng.integers(-4, 5, size[0]) + 0.5) for size in sizes
+            dense(source, rng.integers(-5, 6, size, dtype=np.int32), rng.integers(-4, 5, size[0]) + 0.5)
+            for source, size in enumerate(sizes)
         ),
     )
 

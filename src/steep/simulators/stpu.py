@@ -13,55 +13,55 @@ from steep.threshold.network import ThresholdNetwork
 
 
 def simulate(network: ThresholdNetwork, frames: np.ndarray, record: Collection[int] | None = None) -> Spikes:
-    """Run the network on frames uint8 (frames, channels, height, width): layer l fires for frame f at step f + l.
+    """Run the network on frames uint8 (frames, *input shape): a population fires for frame f at step f plus its depth.
 
-    `record` numbers the layers whose spikes are returned, from 1; all of them if not given.
+    `record` numbers the populations whose spikes are returned, from 1; all of them if not given.
     """
     layout = from_threshold_network(network, clock=True)
-    count, depth = len(frames), len(network.layers)
-    outputs = layout.neurons(depth)
+    count, last = len(frames), len(network.populations)
     stimulus, steps = stimulus_of(layout, frames)
-    recording = simulate_stpu(layout.network, stimulus, steps, outputs)
+    recording = simulate_stpu(layout.network, stimulus, steps, layout.outputs)
     raster = recording.raster(steps, layout.network.count)
-    kept = recorded_layers(depth, record)
+    kept = recorded_layers(last, record)
     packed = [
-        np.packbits(raster[number : number + count, layout.neurons(number)], axis=1) if number in kept else None
-        for number in range(1, depth + 1)
+        np.packbits(raster[depth : depth + count, layout.neurons(number)], axis=1) if number in kept else None
+        for number, depth in enumerate(network.depths)
     ]
-    layers = PackedLayers(packed, network.sizes[1:])
-    potential = recording.potential[depth : depth + count] - layout.network.threshold[outputs]
+    layers = PackedLayers(packed[1:], network.sizes[1:])
+    read = slice(network.depths[last], network.depths[last] + count)
+    potential = recording.potential[read] - layout.network.threshold[layout.outputs]
     return Spikes(layers, potential, fingerprint(layout))
 
 
 def fingerprint(layout: Layout) -> tuple[str, ...]:
-    """Return the fingerprint of each layer from neurons and synapses, or, for the first layer of a network that takes
-    currents, from what is injected. A synapse whose delay is not one step has numbers of its own; so has one that does
-    not come from the layer before."""
+    """Return the fingerprint of each population from neurons, synapses and what is injected. Synapses of one delay have
+    numbers of their own; so have those that come from one population."""
     network = layout.network
     # The clock, if there is one, follows the last population.
     population = np.searchsorted(layout.first, np.arange(network.count), side="right") - 1
     kinds = population[network.source] * network.slots + network.delay
-    layers = []
+    injections = {injection.population: injection for injection in layout.injections}
+    found = []
     for number in range(1, len(layout.depth)):
-        neurons = layout.neurons(number)
+        neurons, depth = layout.neurons(number), int(layout.depth[number])
         sums, thresholds = np.zeros(len(neurons), np.uint64), network.threshold[neurons]
         into = np.flatnonzero((network.target >= layout.first[number]) & (network.target < layout.first[number + 1]))
         for kind in np.flatnonzero(np.bincount(kinds[into])):
             chosen = into[kinds[into] == kind]
             source, target = network.source[chosen], network.target[chosen] - layout.first[number]
             before, delay = divmod(int(kind), network.slots)
-            if source[0] == layout.clock and delay == layout.depth[number]:
+            if source[0] == layout.clock and delay == depth:
                 # What the clock brings with each frame lifts the threshold.
                 np.subtract.at(thresholds, target, network.weight[chosen])
                 continue
             first = layout.first[before]
             p = numbers(before, int(source.max() - first) + 1, delay)
             sums += synapse_sums(len(neurons), source - first, target, network.weight[chosen], p)
-        if number == 1 and layout.injection is not None:
-            given = layout.injection.synapses
-            p = numbers(0, int(given.source.max(initial=0)) + 1, int(layout.depth[1]))
+        if number in injections:
+            given = injections[number].synapses
+            p = numbers(0, int(given.source.max(initial=0)) + 1, depth)
             sums += synapse_sums(len(neurons), given.source, given.target, given.weight, p)
-            thresholds = thresholds - layout.injection.lift
+            thresholds = thresholds - injections[number].lift
         other = np.stack([1 - network.leak[neurons], network.reset[neurons]]) + (network.variant != "multiplicative")
-        layers.append(digest(sums, thresholds, other))
-    return tuple(layers)
+        found.append(digest(sums, thresholds, other))
+    return tuple(found)

@@ -34,7 +34,7 @@ from steep.stpu.layout import Layout, from_threshold_network
 from steep.stpu.network import Stimulus, StpuNetwork, no_injection
 from steep.stpu.sweeps import stimulus_of
 from steep.stpu.textmodel import Output, TextModel, read_text
-from steep.threshold.network import EXACT_FLOAT32, Synapses, ThresholdNetwork, WeightedLayer
+from steep.threshold.network import EXACT_FLOAT32, ThresholdNetwork
 from steep.threshold.readouts import READOUTS
 
 log = logging.getLogger("steep")
@@ -117,10 +117,10 @@ def export(
 
     Parameters
     ----------
-    network : the whole network, whose last layer is that of the readout.
+    network : the whole network, whose last population is that of the readout.
     frames : spikes, at least one.
     readout : ``potential``, ``spikes`` or ``wta``.
-    key : bool (classes, units): which units of the last layer stand for which class.
+    key : bool (classes, units): which units of the last population stand for which class.
     spacing : steps from one frame to the next, at least 1, and 2 with readout ``potential``.
     inexact : whether a network that the element cannot run exactly is exported, with a warning, and not refused.
 
@@ -137,7 +137,7 @@ def export(
         log.warning("%s: it may tell other classes than the network", reason)
     layout = _showing_potentials(network) if readout == "potential" else from_threshold_network(network, clock=True)
     stimulus, _ = stimulus_of(layout, frames.values, spacing)
-    outputs = layout.neurons(len(layout.depth) - 1)
+    outputs = layout.outputs
     answers = np.arange(len(frames)) * spacing + int(layout.depth[-1])
     marked, marker = _with_marker(layout.network, outputs if readout == "potential" else outputs[:0])
     options = ("pV",) if readout == "potential" else ()
@@ -161,7 +161,7 @@ def _refuse_misfit(network: ThresholdNetwork, frames: Frames, readout: str, key:
         raise SteepError(f"the frames are of shape {frames.shape}, the network takes {tuple(network.input_shape)}")
     if key.shape[1] != network.sizes[-1]:
         raise SteepError(
-            f"the key of the classes is for {key.shape[1]} units, the last layer has {network.sizes[-1]}; give the"
+            f"the key of the classes is for {key.shape[1]} units, the last population has {network.sizes[-1]}; give the"
             " population code and its own compiled network"
         )
     if not len(frames):
@@ -177,35 +177,29 @@ def _inexactness(network: ThresholdNetwork, readout: str) -> str | None:
     """Return why the element cannot tell exactly what the network does, None if it can."""
     if network.largest_sum + 4 >= EXACT_FLOAT32:  # 4: what the clock brings besides, twice
         return f"sums of up to {network.largest_sum / 2:g} are not exact in the element's float32"
-    theta = _output(network)[1]
-    bound = _bound(network)
+    theta, bound = network.populations[-1].threshold, _bound(network)
     if readout == "potential" and bound >= (10**6 if np.array_equal(theta, np.rint(theta)) else 10**5):
         return f"potentials of up to {bound:.1f} have more digits than the element's probe writes, six"
     return None
 
 
-def _output(network: ThresholdNetwork) -> tuple[Synapses, np.ndarray]:
-    """Return the synapses onto the output units, and their thresholds, float64 (units,)."""
-    *_, output = network.connections()
-    return output
-
-
 def _bound(network: ThresholdNetwork) -> float:
     """Return what no potential of an output unit exceeds, of either sign."""
-    synapses, theta = _output(network)
-    reach = np.bincount(synapses.target, np.abs(synapses.weight), len(theta)) + np.abs(theta)
+    output = network.populations[-1]
+    reach = np.abs(output.thresholds())
+    for link in output.links:
+        synapses = link.synapses(network.shapes[link.source])
+        reach = reach + np.bincount(synapses.target, np.abs(synapses.weight), len(reach))
     return float(reach.max(initial=0))
 
 
 def _showing_potentials(network: ThresholdNetwork) -> Layout:
     """Return a layout whose output neurons keep their potential, for a probe; a marker has to clear them."""
-    *hidden, last = network.layers
-    theta = _output(network)[1]
-    if isinstance(last, WeightedLayer):
-        # Above 0, so that the layout lifts nothing: the outputs' thresholds become what V begins with.
-        last = replace(last, threshold=np.full(len(last.threshold), 0.5))
-    layout = from_threshold_network(ThresholdNetwork(network.input_shape, (*hidden, last)), clock=True)
-    outputs, stpu = layout.neurons(len(layout.depth) - 1), layout.network
+    *hidden, last = network.populations
+    # Above 0, so that the layout lifts nothing: the outputs' thresholds become what V begins with.
+    lifted = replace(last, threshold=np.full(last.shape, 0.5))
+    layout = from_threshold_network(replace(network, populations=(*hidden, lifted)), clock=True)
+    outputs, stpu, theta = layout.outputs, layout.network, last.thresholds()
     initial, threshold, leak = stpu.initial.copy(), stpu.threshold.copy(), stpu.leak.copy()
     initial[outputs], threshold[outputs], leak[outputs] = -theta, np.ceil(_bound(network)) + 1, 0
     return replace(layout, network=replace(stpu, initial=initial, reset=initial, threshold=threshold, leak=leak))

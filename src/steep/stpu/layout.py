@@ -1,8 +1,7 @@
-"""Laying a network on the STPU: populations, thresholds without a bias, delays that keep frames together.
+"""Laying a threshold network on the STPU: neurons, thresholds without a bias, delays that keep frames together.
 
-*Delays.* Every population has a depth, the longest path from the input; a connection that spans n depths gets the
-delay n. So what belongs to one frame meets in one step, also where connections skip layers, and a new frame may enter
-at every step.
+*Delays.* Every population has a depth, the longest path from the input; a link that spans n depths gets the delay n. So
+what belongs to one frame meets in one step, also where links skip populations, and a new frame may enter at every step.
 
 *No bias.* The STPU has no bias input; a unit's bias is part of its threshold. A threshold below 0 makes the unit fire
 when nothing arrives, in every step without a frame (at 0 it does not: firing is strict). Such units are found and,
@@ -10,34 +9,25 @@ with the *clock*, handled exactly: the clock is one more input neuron that spike
 it, with the unit's depth as its delay, brings what lifts the threshold above 0. During a frame nothing changes;
 without one, the unit is silent.
 
-*Currents.* Frames of currents need no input neurons: what they inject into a unit of the first layer, the sum of
-weights times values, is written into its buffer from outside, at the step at which spikes would have arrived. What the
-clock would bring to such a unit is injected as well.
+*Currents.* Frames of currents need no input neurons: what they inject into a unit, the sum of weights times values, is
+written into its buffer from outside, at the step at which spikes would have arrived. What the clock would bring to a
+unit of a population into which currents are injected is injected as well.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from steep.errors import SteepError
 from steep.stpu.network import StpuNetwork
 from steep.threshold.network import Synapses, ThresholdNetwork, join
 
 
 @dataclass(frozen=True)
-class Link:
-    """Connections from population `before` to population `after`, indices within the populations."""
-
-    before: int
-    after: int
-    synapses: Synapses
-
-
-@dataclass(frozen=True)
 class Injection:
-    """How a frame of currents becomes what is injected into the units of population 1: ``synapses`` from its values to
+    """How a frame of currents becomes what is injected into the units of a population: ``synapses`` from its values to
     the units, and ``lift`` float64 (units,), added for every frame."""
 
+    population: int
     synapses: Synapses
     lift: np.ndarray
 
@@ -49,11 +39,12 @@ class Layout:
     Attributes
     ----------
     network : neurons, population after population; the clock, if there is one, comes last.
-    first : int64 (populations + 1,), first neuron of each population, and the end of the last one.
+    first : int64 (populations + 1,), first neuron of each population, and the end of the last one. The input is
+        population 0; it has no neurons where frames are currents.
     depth : int64 (populations,), steps from the input.
     clock : neuron, or None.
     spontaneous : number of units with a threshold below 0.
-    injection : for frames of currents; None for spikes.
+    injections : for frames of currents, one for each population that listens to the input; none for spikes.
 
     """
 
@@ -62,32 +53,16 @@ class Layout:
     depth: np.ndarray
     clock: int | None
     spontaneous: int
-    injection: Injection | None = None
+    injections: tuple[Injection, ...] = ()
 
     def neurons(self, population: int) -> np.ndarray:
         """Return the neurons of a population, int64."""
         return np.arange(self.first[population], self.first[population + 1])
 
-
-def depths(populations: int, links: list[Link]) -> np.ndarray:
-    """Return the longest path from population 0 to each population; SteepError for a loop, or what the input does not
-    reach."""
-    depth = np.full(populations, -1)
-    depth[0] = 0
-    for _ in range(populations):
-        before = depth.copy()
-        for link in links:
-            if depth[link.before] >= 0:
-                depth[link.after] = max(depth[link.after], depth[link.before] + 1)
-        if np.array_equal(before, depth):
-            break
-    else:
-        raise SteepError("populations are connected in a loop; delays can balance feed-forward networks only")
-    if (depth < 0).any():
-        raise SteepError(
-            f"population {int(np.argmin(depth))} is not reached from the input; connect it or leave it out"
-        )
-    return depth
+    @property
+    def outputs(self) -> np.ndarray:
+        """Neurons of the last population, int64."""
+        return self.neurons(len(self.depth) - 1)
 
 
 def raise_thresholds(threshold: np.ndarray) -> np.ndarray:
@@ -96,42 +71,47 @@ def raise_thresholds(threshold: np.ndarray) -> np.ndarray:
     return np.where(threshold < 0, np.where(threshold % 1 == 0, 1.0, 0.5), threshold)
 
 
-def lay_out(thresholds: list[np.ndarray], links: list[Link], clock: bool = False, leak: float = 1.0) -> Layout:
-    """Lay a feed-forward network of threshold units on the STPU.
+def from_threshold_network(network: ThresholdNetwork, clock: bool = False, leak: float = 1.0) -> Layout:
+    """Lay a threshold network on the STPU, population after population.
 
     Parameters
     ----------
-    thresholds : float64 (units,) of each population; population 0 is the input, its thresholds are not used.
-    links : connections between populations, of any depths.
-    clock : add the clock neuron if a unit needs it.
+    network : what is laid; a maximum pooling is a population of its own.
+    clock : whether units with thresholds below 0 are kept silent while there is no frame.
     leak : of every neuron, 1 for units that forget everything from step to step.
 
     """
-    depth = depths(len(thresholds), links)
-    first = np.concatenate([[0], np.cumsum([len(t) for t in thresholds])])
-    threshold = np.concatenate(thresholds).astype(np.float64)
-    parts = [
-        Synapses(
-            link.synapses.source + first[link.before], link.synapses.target + first[link.after], link.synapses.weight
-        )
-        for link in links
-    ]
-    delays = [np.full(len(link.synapses.weight), depth[link.after] - depth[link.before]) for link in links]
-    spontaneous = np.flatnonzero(threshold[first[1] :] < 0) + first[1]
-    is_input = np.arange(len(threshold)) < first[1]
+    depth, currents = np.array(network.depths), network.input_top > 1
+    sizes = [0 if currents else network.sizes[0], *network.sizes[1:]]
+    first = np.concatenate([[0], np.cumsum(sizes)])
+    threshold, is_input = np.zeros(first[-1]), np.arange(first[-1]) < sizes[0]
+    lifts, parts, delays, injections = np.zeros(first[-1]), [], [], []
+    spontaneous = 0
+    for number, (links, theta) in enumerate(network.connections(), 1):
+        own = slice(first[number], first[number + 1])
+        spontaneous += int(np.count_nonzero(theta < 0))
+        threshold[own] = raise_thresholds(theta) if clock else theta
+        lifts[own] = threshold[own] - theta
+        injected = [link.synapses for link in links if currents and link.source == 0]
+        if injected:
+            injections.append(Injection(number, join(injected), lifts[own].copy()))
+            lifts[own] = 0
+        for link in links:
+            if not (currents and link.source == 0):
+                synapses = link.synapses
+                parts.append(
+                    Synapses(synapses.source + first[link.source], synapses.target + first[number], synapses.weight)
+                )
+                delays.append(np.full(len(synapses.weight), link.delay))
     clock_neuron = None
-    if clock and len(spontaneous):
+    lifted = np.flatnonzero(lifts)
+    if len(lifted):
         clock_neuron = len(threshold)
-        raised = raise_thresholds(threshold[spontaneous])
-        lift = raised - threshold[spontaneous]
-        parts.append(Synapses(np.full(len(spontaneous), clock_neuron), spontaneous, lift))
-        delays.append(np.repeat(depth, np.diff(first))[spontaneous])
-        threshold = np.append(threshold, 0.0)
-        threshold[spontaneous] = raised
-        is_input = np.append(is_input, True)
-    synapses = join(parts)
-    zeros = np.zeros(len(threshold))
-    network = StpuNetwork(
+        parts.append(Synapses(np.full(len(lifted), clock_neuron), lifted, lifts[lifted]))
+        delays.append(np.repeat(depth, sizes)[lifted])
+        threshold, is_input = np.append(threshold, 0.0), np.append(is_input, True)
+    synapses, zeros = join(parts), np.zeros(len(threshold))
+    stpu = StpuNetwork(
         initial=zeros,
         threshold=threshold,
         reset=zeros,
@@ -140,26 +120,9 @@ def lay_out(thresholds: list[np.ndarray], links: list[Link], clock: bool = False
         source=synapses.source,
         target=synapses.target,
         weight=synapses.weight.astype(np.float64),
-        delay=np.concatenate([np.zeros(0, np.int64), *delays]).astype(np.int64),
+        delay=np.concatenate([np.zeros(0, np.int64), *delays]),
     )
-    return Layout(network, first, depth, clock_neuron, len(spontaneous))
-
-
-def from_threshold_network(network: ThresholdNetwork, clock: bool = False, leak: float = 1.0) -> Layout:
-    """Lay a threshold network on the STPU, layer after layer; max pooling becomes a population of OR neurons, one
-    step of its own."""
-    thresholds, links = [np.zeros(network.sizes[0])], []
-    for number, (synapses, theta) in enumerate(network.connections()):
-        thresholds.append(theta)
-        links.append(Link(number, number + 1, synapses))
-    if network.input_top == 1:
-        return lay_out(thresholds, links, clock, leak)
-    # The input has no neurons; a link without synapses keeps the first layer one step behind it.
-    raised = raise_thresholds(thresholds[1]) if clock else thresholds[1]
-    injection = Injection(links[0].synapses, raised - thresholds[1])
-    layout = lay_out([np.zeros(0), raised, *thresholds[2:]], [Link(0, 1, join([])), *links[1:]], clock, leak)
-    lifted = int(np.count_nonzero(injection.lift))
-    return replace(layout, injection=injection, spontaneous=layout.spontaneous + lifted)
+    return Layout(stpu, first, depth, clock_neuron, spontaneous, tuple(injections))
 
 
 @dataclass(frozen=True)
@@ -180,6 +143,5 @@ class Timing:
 
 
 def timing(layout: Layout) -> Timing:
-    """Return the timing of a feed-forward layout."""
-    latency = int(layout.depth.max())
-    return Timing(latency, 1, latency + 1)
+    """Return the timing of a layout."""
+    return Timing(int(layout.depth[-1]), 1, int(layout.depth.max()) + 1)

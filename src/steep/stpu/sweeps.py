@@ -18,18 +18,20 @@ def stimulus_of(layout: Layout, frames: np.ndarray, spacing: int = 1) -> tuple[S
     """
     count = len(frames)
     inputs, values = layout.neurons(0), flattened(frames)
-    raster = values if layout.injection is None else values[:, :0]
+    raster = values if len(inputs) else values[:, :0]
     if layout.clock is not None:
         inputs, raster = np.append(inputs, layout.clock), np.column_stack([raster, np.ones(count, raster.dtype)])
     step, column = np.nonzero(raster)
-    injected = no_injection()
-    if layout.injection is not None:
-        units, weights = layout.neurons(1), layout.injection.synapses
+    injected = [no_injection()]
+    for injection in layout.injections:
+        units, weights = layout.neurons(injection.population), injection.synapses
         matrix = csr_array((weights.weight, (weights.target, weights.source)), (len(units), values.shape[1]))
-        current = (matrix @ values.T.astype(np.int64)).T + layout.injection.lift
-        arrival = np.repeat(np.arange(count) * spacing + int(layout.depth[1]), len(units))
-        injected = arrival, np.tile(units, count), current.ravel()
-    stimulus = Stimulus(step * spacing, inputs[column], *injected)
+        current = (matrix @ values.T.astype(np.int64)).T + injection.lift
+        arrival = np.repeat(np.arange(count) * spacing + int(layout.depth[injection.population]), len(units))
+        injected.append((arrival, np.tile(units, count), current.ravel()))
+    stimulus = Stimulus(
+        step * spacing, inputs[column], *(np.concatenate(arrays) for arrays in zip(*injected, strict=True))
+    )
     return stimulus, (count - 1) * spacing + int(layout.depth.max()) + 1
 
 
@@ -45,10 +47,9 @@ def classify(layout: Layout, frames: np.ndarray, spacing: int = 1, faults: Fault
 
     """
     stimulus, steps = stimulus_of(layout, frames, spacing)
-    outputs = layout.neurons(len(layout.depth) - 1)
-    recording = simulate(layout.network, stimulus, steps, outputs, faults)
+    recording = simulate(layout.network, stimulus, steps, layout.outputs, faults)
     read = np.arange(len(frames)) * spacing + layout.depth[-1]
-    classes: np.ndarray = (recording.potential[read] - layout.network.threshold[outputs]).argmax(axis=1)
+    classes: np.ndarray = (recording.potential[read] - layout.network.threshold[layout.outputs]).argmax(axis=1)
     return classes
 
 

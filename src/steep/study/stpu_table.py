@@ -15,8 +15,8 @@ from steep.threshold.readouts import attach
 NOTE = (
     "Used of limit; * marks a limit that is assumed, not read in a source. The clock, one input neuron, is counted "
     "where units have a negative threshold: it keeps them silent while there is no frame, and its weights count as "
-    "weights. Inputs that are currents take no neurons and no synapses: what they add to a unit of the first layer is "
-    "injected. Latency: steps from the entry of a frame to its class; a new frame may enter at every step."
+    "weights. Inputs that are currents take no neurons and no synapses: what they add to a unit is injected. Latency: "
+    "steps from the entry of a frame to its class; a new frame may enter at every step."
 )
 TITLES = {
     "neurons": "Neurons",
