@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from brian2 import Network, NeuronGroup, Synapses
-from fast_delivery import ARCHITECTURES, conv, delivery_alone, dense, with_weights
+from fast_delivery import ARCHITECTURES, chain, conv, delivery_alone, dense, pool, with_weights
 from hypothesis import HealthCheck, given, seed, settings
 from random_networks import frames_for, threshold_networks
 
@@ -20,14 +20,14 @@ from steep.simulators import brian2_fast, brian2_lif, load_simulator, stpu, torc
 from steep.simulators.brian2_fast import program
 from steep.spikes import Spikes
 from steep.stpu.layout import Layout
-from steep.threshold.network import ConvLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork
+from steep.threshold.network import Arrivals, ConvLink, DenseLink, Link, Population, SparseLink, ThresholdNetwork
 from steep.threshold.network import Synapses as Connections
 
 needs_compiler = pytest.mark.skipif(bool(program.missing_tools()), reason=f"no {program.missing_tools()}")
 
 
 def networks(count: int) -> list[ThresholdNetwork]:
-    """Return small random networks of every kind of layer, always the same ones."""
+    """Return small random networks of every kind, always the same ones."""
     drawn: list[ThresholdNetwork] = []
 
     @seed(7)
@@ -42,7 +42,7 @@ def networks(count: int) -> list[ThresholdNetwork]:
 
 
 def first_difference(simulator: str, network: ThresholdNetwork, spikes: Spikes) -> int:
-    """Return the layer that the comparison names, 0 where it finds nothing."""
+    """Return the population that the comparison names, 0 where it finds nothing."""
     try:
         require_network(compare_networks({simulator: spikes}, network), "threshold.npz")
     except SteepError as error:
@@ -55,64 +55,78 @@ def seen_by_spikes(network: ThresholdNetwork, frames: np.ndarray, wrong: Spikes)
     return bool(compare({"torch": right, "wrong": wrong})["differing"].any())
 
 
-def acts(layer: ThresholdLayer, place: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+def acts(link: Link, place: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     """Whether a weight belongs to a synapse at all: at some places of a kernel lies nothing but padding."""
-    weight = np.zeros_like(layer.weight)
+    if not isinstance(link, ConvLink):
+        return True
+    weight = np.zeros_like(link.weight)
     weight[place] = 1
-    return len(replace(layer, weight=weight).synapses(shape).weight) > 0
+    return len(replace(link, weight=weight).synapses(shape).weight) > 0
 
 
-def choose(network: ThresholdNetwork, rng: np.random.Generator) -> tuple[int, str, tuple[int, ...]]:
-    """Return a layer, from 1, ``weight`` or ``threshold``, and a place there."""
-    while True:
-        number = int(rng.integers(1, len(network.layers) + 1))
-        layer, name = network.layers[number - 1], ("weight", "threshold")[rng.integers(2)]
-        if isinstance(layer, OrPoolLayer):
-            continue
-        place = tuple(int(rng.integers(side)) for side in getattr(layer, name).shape)
-        if name == "threshold" or acts(layer, place, network.shapes[number - 1]):
-            return number, name, place
+def weights_of(link: Link) -> np.ndarray:
+    return link.entries.weight if isinstance(link, SparseLink) else link.weight
+
+
+def with_weight(link: Link, weight: np.ndarray) -> Link:
+    return (
+        replace(link, entries=replace(link.entries, weight=weight))
+        if isinstance(link, SparseLink)
+        else replace(link, weight=weight)
+    )
 
 
 def plus_one(network: ThresholdNetwork, rng: np.random.Generator) -> tuple[int, ThresholdNetwork]:
-    """Return the layer, from 1, of a weight or threshold that is one more, and that network."""
-    number, name, place = choose(network, rng)
-    layer = network.layers[number - 1]
-    values = getattr(layer, name).copy()
-    values[place] += 1
-    changed = replace(layer, weight=values) if name == "weight" else replace(layer, threshold=values)
-    return number, replace(network, layers=(*network.layers[: number - 1], changed, *network.layers[number:]))
+    """Return the population, from 1, of which a weight or threshold is one more, and that network."""
+    while True:
+        number = int(rng.integers(1, len(network.populations) + 1))
+        population = network.populations[number - 1]
+        links, which = list(population.links), int(rng.integers(-1, len(population.links)))
+        values = (population.threshold if which < 0 else weights_of(links[which])).copy()
+        if not values.size:
+            continue
+        place = tuple(int(rng.integers(side)) for side in values.shape)
+        values[place] += 1
+        if which < 0:
+            changed = replace(population, threshold=values)
+        elif acts(links[which], place, network.shapes[links[which].source]):
+            links[which] = with_weight(links[which], values)
+            changed = replace(population, links=tuple(links))
+        else:
+            continue
+        others = network.populations
+        return number, replace(network, populations=(*others[: number - 1], changed, *others[number:]))
 
 
 def wrong_torch(network: ThresholdNetwork, rng: np.random.Generator, patch: pytest.MonkeyPatch) -> int:
     """One more in a tensor."""
     number, wrong = plus_one(network, rng)
-    real = torch_threshold.converted
-    replaced = {id(old): new for old, new in zip(network.layers, wrong.layers, strict=True)}
-    patch.setattr(torch_threshold, "converted", lambda layer, dtype: real(replaced[id(layer)], dtype))
+    real = torch_threshold.Stage
+    replaced = {id(old): new for old, new in zip(network.populations, wrong.populations, strict=True)}
+
+    def build(population: Population, sizes: list[int], dtype: torch.dtype) -> torch_threshold.Stage:
+        return real(replaced[id(population)], sizes, dtype)
+
+    patch.setattr(torch_threshold, "Stage", build)
     return number
 
 
-def wrong_stpu(network: ThresholdNetwork, rng: np.random.Generator, patch: pytest.MonkeyPatch) -> int:
+def wrong_stpu(network: ThresholdNetwork, rng: np.random.Generator, patch: pytest.MonkeyPatch) -> list[int]:
     """One more in a synapse of the STPU, in what is injected, or in a threshold of a neuron."""
     real, hit = stpu.from_threshold_network, []
 
     def build(network: ThresholdNetwork, clock: bool) -> Layout:
         layout = real(network, clock=clock)
-        chip, injection = layout.network, layout.injection
-        weights = [chip.weight] + ([injection.synapses.weight] if injection is not None else [])
-        neurons = np.flatnonzero(~chip.is_input)
-        which = rng.integers(sum(map(len, weights)) + len(neurons))
-        if which < len(chip.weight):
-            chip.weight[which] += 1
-            hit.append(chip.target[which])
-        elif which < sum(map(len, weights)):
-            injection.synapses.weight[which - len(chip.weight)] += 1
-            hit.append(layout.first[1])
-        else:
-            hit.append(neurons[which - sum(map(len, weights))])
-            chip.threshold[hit[0]] += 1
-        hit[0] = int(np.searchsorted(layout.first, hit[0], side="right")) - 1
+        chip = layout.network
+        population = np.searchsorted(layout.first, np.arange(chip.count), side="right") - 1
+        places = [(chip.weight, synapse, population[target]) for synapse, target in enumerate(chip.target)]
+        places += [(chip.threshold, neuron, population[neuron]) for neuron in np.flatnonzero(~chip.is_input)]
+        for injection in layout.injections:
+            weight = injection.synapses.weight
+            places += [(weight, synapse, injection.population) for synapse in range(len(weight))]
+        values, place, number = places[rng.integers(len(places))]
+        values[place] += 1
+        hit.append(int(number))
         return layout
 
     patch.setattr(stpu, "from_threshold_network", build)
@@ -192,18 +206,32 @@ def test_one_more_in_a_weight_or_threshold_is_found_and_its_layer_named(simulato
 
 # Every kind of layer; strides and paddings that are not alike; units with thresholds below 0.
 STRUCTURED = with_weights(
-    ThresholdNetwork(
+    chain(
         (1, 6, 7),
-        (
-            conv(2, 1, (2, 2), (1, 1), ((1, 0), (0, 0))),
-            OrPoolLayer((2, 3)),
-            conv(3, 2, (1, 1), (2, 1), ((0, 0), (0, 0))),
-            dense(4, 12),
-        ),
+        conv(2, (2, 2), (1, 1), ((1, 0), (0, 0))),
+        pool((2, 3)),
+        conv(3, (1, 1), (2, 1), ((0, 0), (0, 0))),
+        dense(4),
     ),
     1,
     5,
 )
+
+
+def skipping(top: int) -> ThresholdNetwork:
+    """Return a network in which both the input and a population are listened to at two delays, and one twice at the
+    same; units with thresholds below 0 get currents or not."""
+    rng = np.random.default_rng(4)
+
+    def population(count: int, **sources: int) -> Population:
+        links = tuple(
+            DenseLink(int(source[1:]), rng.integers(1, 6, (count, inputs), dtype=np.int32))
+            for source, inputs in sources.items()
+        )
+        return Population((count,), (*links, links[-1]), rng.integers(-3, 4, count) - 0.5)
+
+    populations = population(5, p0=8), population(6, p1=5, p0=8), population(4, p2=6), population(3, p3=4, p1=5, p0=8)
+    return ThresholdNetwork((2, 4), populations, top)
 
 
 def difference_in(simulator: str, network: ThresholdNetwork = STRUCTURED) -> int:
@@ -231,15 +259,41 @@ SYNAPSES: dict[str, Callable[[Connections], Connections]] = {
 @pytest.mark.parametrize("simulator", ["stpu", "brian2-synapses"])
 def test_wrong_synapses_are_found(simulator: str, error: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error of `connections`, from which these simulators are built: the network's own fingerprint does without."""
-    real = ThresholdNetwork.connections
+    change = SYNAPSES[error]
     for number in range(1, 5)[:: 1 if simulator == "stpu" else 3]:
-
-        def wrong(network: ThresholdNetwork, number: int = number) -> object:
-            for layer, (synapses, thresholds) in enumerate(real(network), 1):
-                yield SYNAPSES[error](synapses) if layer == number else synapses, thresholds
-
-        monkeypatch.setattr(ThresholdNetwork, "connections", wrong)
+        mislead(monkeypatch, number, 0, lambda link: replace(link, synapses=change(link.synapses)))
         assert difference_in(simulator) == number
+        for which in range(len(skipping(1).populations[number - 1].links)):
+            mislead(monkeypatch, number, which, lambda link: replace(link, synapses=change(link.synapses)))
+            assert [difference_in(simulator, skipping(top)) for top in (1, 255)] == [number] * 2
+
+
+def mislead(patch: pytest.MonkeyPatch, number: int, which: int, change: Callable[[Arrivals], Arrivals]) -> None:
+    """Change what one link of a population brings, in what `connections` says."""
+
+    def wrong(network: ThresholdNetwork) -> object:
+        for population, (links, thresholds) in enumerate(CONNECTIONS(network), 1):
+            changed = [change(link) if at == which else link for at, link in enumerate(links)]
+            yield changed if population == number else links, thresholds
+
+    patch.setattr(ThresholdNetwork, "connections", wrong)
+
+
+CONNECTIONS = ThresholdNetwork.connections
+
+
+@pytest.mark.parametrize("simulator", ["stpu", "brian2-synapses"])
+def test_a_link_of_another_delay_or_from_elsewhere_is_found(simulator: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last population listens to the third, the first and the input."""
+    network = skipping(1)
+    assert [link.source for link in network.populations[3].links] == [3, 1, 0, 0]
+    for which in range(4):
+        for more in (1, -1)[: 1 if which == 0 else 2]:
+            mislead(monkeypatch, 4, which, lambda link, more=more: replace(link, delay=link.delay + more))
+            assert difference_in(simulator, network) == 4
+    for which in range(2):  # the second has more units than those
+        mislead(monkeypatch, 4, which, lambda link: replace(link, source=2))
+        assert difference_in(simulator, network) == 4
 
 
 @pytest.mark.parametrize("name", ["delay", "leak", "reset", "variant"])
@@ -278,33 +332,30 @@ def test_a_wrong_delay_in_brian2_is_found(monkeypatch: pytest.MonkeyPatch) -> No
     class Late(Network):
         def run(self, *arguments: object) -> None:
             late = max((one for one in self.objects if isinstance(one, Synapses)), key=order)
-            late.pre.variables["delay"].get_value()[2] = float(brian2_lif.STEP)
+            late.pre.variables["delay"].set_value(float(brian2_lif.STEP))
             super().run(*arguments)
 
     monkeypatch.setattr(brian2_lif, "Network", Late)
     assert difference_in("brian2-synapses") == 4
 
 
-def pad_shifted(x: torch.Tensor, sides: tuple[int, ...]) -> torch.Tensor:
+def pad_shifted(x: torch.Tensor, sides: list[int]) -> torch.Tensor:
     left, right, above, below = sides
-    return PAD(x, (left, right, below, above))
+    return PAD(x, [left, right, below, above])
 
 
-def pool_across(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    return POOL(x, size[::-1]).reshape(len(x), 2, 3, 2)
+def pool_across(x: torch.Tensor, size: tuple[int, int], stride: tuple[int, int], **more: int) -> torch.Tensor:
+    return POOL(x, size[::-1], stride[::-1], **more).reshape(len(x), 2, 3, 2)
 
 
-def conv_without_stride(x: torch.Tensor, weight: torch.Tensor, stride: tuple[int, int]) -> torch.Tensor:
-    return CONV(x, weight)[:, :, : CONV(x, weight, stride=stride).shape[2]]
+def conv_without_stride(x: torch.Tensor, weight: torch.Tensor, bias: None, stride: tuple[int, int], *rest: object):
+    return CONV(x, weight)[:, :, : CONV(x, weight, None, stride, *rest).shape[2]]
 
 
-PAD, POOL, CONV = (getattr(torch.nn.functional, name) for name in ("pad", "max_pool2d", "conv2d"))
+PAD, POOL, CONV = (getattr(torch.nn.functional, name) for name in ("pad", "avg_pool2d", "conv2d"))
 
 
-@pytest.mark.parametrize(
-    ("name", "wrong", "number"),
-    [("pad", pad_shifted, 1), ("max_pool2d", pool_across, 2), ("conv2d", conv_without_stride, 3)],
-)
+@pytest.mark.parametrize(("name", "wrong", "number"), [("pad", pad_shifted, 1), ("avg_pool2d", pool_across, 2)])
 def test_a_wrong_shape_of_connections_is_found_in_torch(
     name: str, wrong: Callable[..., torch.Tensor], number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -312,15 +363,23 @@ def test_a_wrong_shape_of_connections_is_found_in_torch(
     assert difference_in("torch") == number
 
 
+def test_a_wrong_stride_is_found_in_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(torch_threshold.CONVOLUTIONS, 2, conv_without_stride)
+    assert difference_in("torch") == 3
+
+
 def test_weights_of_too_few_digits_are_found_in_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sums that need float64, computed in float32: the weight itself is rounded."""
-    network = ThresholdNetwork((1, 1, 2), (dense(1, 2),))
-    layer = replace(network.layers[0], weight=np.array([[2**24 + 1, 1]], np.int32))
-    real = torch_threshold.converted
-    monkeypatch.setattr(
-        torch_threshold, "converted", lambda *a: tuple(tensor.to(torch.float32).double() for tensor in real(*a))
-    )
-    assert difference_in("torch", replace(network, layers=(layer,))) == 1
+    link = DenseLink(0, np.array([[2**24 + 1, 1]], np.int32))
+    network = ThresholdNetwork((1, 1, 2), (Population((1,), (link,), np.zeros(1)),))
+
+    class Rounded(torch_threshold.Delivery):
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments)
+            self.weight = self.weight.float().double()
+
+    monkeypatch.setattr(torch_threshold, "Delivery", Rounded)
+    assert difference_in("torch", network) == 1
 
 
 @needs_compiler
