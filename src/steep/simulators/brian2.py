@@ -22,9 +22,9 @@ COMPILATION = 10.0
 
 
 def simulate(network: ThresholdNetwork, frames: np.ndarray, record: Collection[int] | None = None) -> Spikes:
-    """Run the network on frames uint8 (frames, channels, height, width) of spikes or currents.
+    """Run the network on frames uint8 (frames, *input shape) of spikes or currents.
 
-    `record` numbers the layers whose spikes are returned, from 1; all of them if not given.
+    `record` numbers the populations whose spikes are returned, from 1; all of them if not given.
     """
     missing = missing_tools()
     if missing:
@@ -53,5 +53,6 @@ def _fast_program(network: ThresholdNetwork, frames: int) -> bool:
 
 def synapses_seconds(network: ThresholdNetwork, frames: int) -> float:
     """Return roughly what Brian2's own synapses take, fitted to one machine's times for the talk's four networks."""
-    synapses = sum(layer.synapse_count(shape) for layer, shape in zip(network.layers, network.shapes, strict=False))
-    return 2e-7 * synapses + frames * (1e-4 * len(network.layers) + 2e-9 * synapses)
+    links = [link for population in network.populations for link in population.links]
+    synapses = sum(link.synapse_count(network.shapes[link.source]) for link in links)
+    return 2e-7 * synapses + frames * (1e-4 * len(links) + 2e-9 * synapses)

@@ -44,7 +44,7 @@ def build(folder: Path, neurons: int, dtype: type[np.floating], options: list[st
     defaultclock.dt = STEP
 
     lif = NeuronGroup(neurons, **LIF, codeobj_class=PickingCodeObject, name="neurons")
-    # A Brian2 object of its own, in the slot in which synapses deliver: once a step, for all layers.
+    # A Brian2 object of its own, in the slot in which synapses deliver: once a step, for all links.
     advance = Function(lambda step: 0 * step, arg_units=[1], return_unit=1, stateless=False)
     advance.implementations.add_implementation(
         "cpp",

@@ -1,10 +1,10 @@
-// Delivery of spikes by contiguous rows of weights, for layers of a threshold network inside a Brian2 simulation.
+// Delivery of spikes by contiguous rows of weights, for the links of a threshold network inside a Brian2 simulation.
 //
-// A spike adds one row of integers to the sums of the layer after it: all weights of its source (dense), or the rows of
-// the kernel, laid out (kernel row, filter of each kernel column from right to left), which lie side by side in a layer
-// whose neurons are numbered (row, column, filter). The sums are integers, so their order cannot matter; they are added
-// to Brian2's v at the end of a step, and before they could overflow. Weights are kept as narrow as their values allow,
-// which is decided when they are loaded.
+// A spike adds one row of integers to the sums of the population after it: all weights of its source (dense), or the
+// rows of the kernel, laid out (kernel row, filter of each kernel column from right to left), which lie side by side in
+// a population whose neurons are numbered (row, column, filter). The sums are integers, so their order cannot matter;
+// they are added to Brian2's v at the end of a step, and before they could overflow. Weights are kept as narrow as
+// their values allow, which is decided when they are loaded. What has no such rows travels synapse by synapse.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -106,8 +106,74 @@ template <bool GRADED, class Weight, class Sum>
     }
 }
 
+// -------------------------------------------------------------------------------------------------------------- files
+// What was loaded is held against what was written by this sum of words, each times an odd number of its own.
+struct Checksum {
+    uint64_t value = 0, factor = 1;
+    void add(const void* data, size_t bytes) {  // the last word is filled up with zeros
+        const char* at = static_cast<const char*>(data);
+        for (size_t done = 0; done < bytes; done += 8, factor += 2) {
+            uint64_t word = 0;
+            std::memcpy(&word, at + done, std::min<size_t>(8, bytes - done));
+            value += word * factor;
+        }
+    }
+};
+
+inline FILE* opened(const std::string& path, const char* mode) {
+    FILE* file = std::fopen(path.c_str(), mode);
+    if (!file) fail("cannot open " + path);
+    std::setvbuf(file, nullptr, _IOFBF, 1 << 18);
+    return file;
+}
+
+inline void read_all(FILE* file, void* to, size_t bytes, const std::string& path) {
+    if (std::fread(to, 1, bytes, file) != bytes) fail(path + " is shorter than the network needs");
+}
+
+inline void write_all(FILE* file, const void* from, size_t bytes) {
+    if (std::fwrite(from, 1, bytes, file) != bytes) fail("cannot write results; is the disk full?");
+}
+
+template <class T> std::vector<T> whole_file(const std::string& path, size_t count, Checksum& checksum) {
+    FILE* file = opened(path, "rb");
+    std::vector<T> values(count);
+    read_all(file, values.data(), count * sizeof(T), path);
+    if (std::fgetc(file) != EOF) fail(path + " is longer than the network needs");
+    std::fclose(file);
+    checksum.add(values.data(), count * sizeof(T));
+    return values;
+}
+
+// The arrays of all links, one after another in a file, each filled up with zeros to a whole number of words.
+struct Tables {
+    FILE* file = opened("weights.bin", "rb");
+    size_t left = 0;
+    Checksum checksum;
+
+    Tables() {
+        std::fseek(file, 0, SEEK_END);
+        left = static_cast<size_t>(std::ftell(file));
+        std::rewind(file);
+    }
+    template <class T> std::vector<T> next(size_t count) {
+        if (count > left / sizeof(T)) fail("weights.bin is shorter than the network needs");
+        constexpr size_t PER_WORD = 8 / sizeof(T);
+        std::vector<T> values((count + PER_WORD - 1) / PER_WORD * PER_WORD);
+        const size_t bytes = values.size() * sizeof(T);
+        read_all(file, values.data(), bytes, "weights.bin");
+        checksum.add(values.data(), bytes);
+        left -= bytes;
+        return values;
+    }
+    void stop() {
+        if (left) fail("weights.bin is longer than the network needs");
+        std::fclose(file);
+    }
+};
+
 // ------------------------------------------------------------------------------------------------------------ widths
-// What a step delivers to a layer: the sources that fire, in ascending order; for currents, also their values.
+// What a link delivers in a step: the sources that fire, in ascending order; for currents, also their values.
 struct Arrivals {
     const int32_t* source;
     const uint8_t* value;  // nullptr for spikes
@@ -120,7 +186,7 @@ template <class Sum> inline int rows_held(int64_t largest, int top) {
     return static_cast<int>(std::min<int64_t>(rows, 1 << 30));
 }
 
-// A layer with weights as narrow as their values allow: int8 added in int16, int16 in int32, or int32 in int64. Sums
+// A link with weights as narrow as their values allow: int8 added in int16, int16 in int32, or int32 in int64. Sums
 // that could overflow are emptied into v in time, so that none ever does.
 template <template <class, class> class Table> struct AnyWidth {
     int width = 0;
@@ -128,10 +194,11 @@ template <template <class, class> class Table> struct AnyWidth {
     Table<int16_t, int32_t> middle;
     Table<int32_t, int64_t> wide;
 
-    void load(const int32_t* weight, int top) {
+    void load(Tables& tables, int top) {
+        const std::vector<int32_t> weights = tables.next<int32_t>(Table<int8_t, int16_t>::WEIGHTS);
+        const int32_t* weight = weights.data();
         int64_t largest = 0;
-        for (size_t k = 0; k < Table<int8_t, int16_t>::WEIGHTS; k++)
-            largest = std::max(largest, std::abs(static_cast<int64_t>(weight[k])));
+        for (const int32_t one : weights) largest = std::max(largest, std::abs(static_cast<int64_t>(one)));
         // Currents are too large for sums of 16 bits.
         if (largest <= 127 && top == 1) {
             narrow.load(weight, rows_held<int16_t>(largest, top));
@@ -185,7 +252,7 @@ template <int SOURCES, int TARGETS> struct Dense {
         }
     };
     AnyWidth<Table> any;
-    void load(const int32_t* weight, int top) { any.load(weight, top); }
+    void load(Tables& tables, int top) { any.load(tables, top); }
     template <class Float> void deliver(const Arrivals& a, Float* v) { any.deliver(a, v); }
 };
 
@@ -197,7 +264,7 @@ template <int C, int H, int W, int F, int KH, int KW, int SY, int SX, int ABOVE,
         static constexpr int L = LANES<Sum>;
         // Rows and columns of targets that one source reaches at most.
         static constexpr int NY = ceil_div(KH, SY), NX = ceil_div(KW, SX);
-        // Targets left and right of the layer: either the sums have room for them and are simply added there, or, where
+        // Targets left and right of the population: either the sums have room for them and are simply added there, or, where
         // that would be much in vain, the rows of weights are clipped.
         static constexpr bool CLIPPED = 4 * ((W - 1 + LEFT) / SX + NX) > 5 * WO;
         static constexpr int MARGIN = CLIPPED ? 0 : NX - 1;
@@ -276,68 +343,38 @@ template <int C, int H, int W, int F, int KH, int KW, int SY, int SX, int ABOVE,
         }
     };
     AnyWidth<Table> any;
-    void load(const int32_t* weight, int top) { any.load(weight, top); }
+    void load(Tables& tables, int top) { any.load(tables, top); }
     template <class Float> void deliver(const Arrivals& a, Float* v) { any.deliver(a, v); }
 };
 
-// ------------------------------------------------------------------------------------------------------------ pooling
-// OR: every source adds 1 to the one target it belongs to.
-template <int C, int H, int W, int PH, int PW> struct OrPool {
-    static constexpr int HO = H / PH, WO = W / PW;
+// ------------------------------------------------------------------------------------------------------------ sparse
+// Synapse by synapse, those of a source next to each other: poolings, and whatever else has no rows of weights.
+template <int SOURCES, int TARGETS, class Weight> struct Sparse {
+    std::vector<int64_t> first;  // synapse of each source, and the end
     std::vector<int32_t> target;
-    void load() {
-        target.assign(static_cast<size_t>(C) * H * W, -1);
-        for (int y = 0; y < HO * PH; y++)
-            for (int x = 0; x < WO * PW; x++)
-                for (int c = 0; c < C; c++) target[(y * W + x) * C + c] = ((y / PH) * WO + x / PW) * C + c;
+    std::vector<Weight> weight;
+
+    void load(Tables& tables, int) {
+        first = tables.next<int64_t>(SOURCES + 1);
+        target = tables.next<int32_t>(first[SOURCES]);
+        weight = tables.next<Weight>(first[SOURCES]);
+        bool sound = first[0] == 0 && std::is_sorted(first.begin(), first.begin() + SOURCES + 1);
+        for (const int32_t one : target) sound = sound && 0 <= one && one < TARGETS;
+        if (!sound) fail("weights.bin has synapses beyond the network");
     }
-    template <class Float> void deliver(const Arrivals& a, Float* v) {
+    template <bool GRADED, class Float> void run(const Arrivals& a, Float* v) const {
         for (int k = 0; k < a.count; k++)
-            if (target[a.source[k]] >= 0) v[target[a.source[k]]] += 1;
+            for (int64_t s = first[a.source[k]], end = first[a.source[k] + 1]; s < end; s++)
+                v[target[s]] += GRADED ? weight[s] * a.value[k] : weight[s];
+    }
+    template <class Float> void deliver(const Arrivals& a, Float* v) const {
+        a.value ? run<true>(a, v) : run<false>(a, v);
     }
 };
 
-// -------------------------------------------------------------------------------------------------------------- files
-// What was loaded is held against what was written by this sum of words, each times an odd number of its own.
-struct Checksum {
-    uint64_t value = 0, factor = 1;
-    void add(const void* data, size_t bytes) {  // the last word is filled up with zeros
-        const char* at = static_cast<const char*>(data);
-        for (size_t done = 0; done < bytes; done += 8, factor += 2) {
-            uint64_t word = 0;
-            std::memcpy(&word, at + done, std::min<size_t>(8, bytes - done));
-            value += word * factor;
-        }
-    }
-};
-
-inline FILE* opened(const std::string& path, const char* mode) {
-    FILE* file = std::fopen(path.c_str(), mode);
-    if (!file) fail("cannot open " + path);
-    std::setvbuf(file, nullptr, _IOFBF, 1 << 18);
-    return file;
-}
-
-inline void read_all(FILE* file, void* to, size_t bytes, const std::string& path) {
-    if (std::fread(to, 1, bytes, file) != bytes) fail(path + " is shorter than the network needs");
-}
-
-inline void write_all(FILE* file, const void* from, size_t bytes) {
-    if (std::fwrite(from, 1, bytes, file) != bytes) fail("cannot write results; is the disk full?");
-}
-
-template <class T> std::vector<T> whole_file(const std::string& path, size_t count, Checksum& checksum) {
-    FILE* file = opened(path, "rb");
-    std::vector<T> values(count);
-    read_all(file, values.data(), count * sizeof(T), path);
-    if (std::fgetc(file) != EOF) fail(path + " is longer than the network needs");
-    std::fclose(file);
-    checksum.add(values.data(), count * sizeof(T));
-    return values;
-}
-
-// Where the units of a layer, numbered (row, column, channel) here, stand in the network's own order, (channel, row,
-// column).
+// ------------------------------------------------------------------------------------------------------------- delays
+// Where the units of a population, numbered (row, column, channel) here, stand in the network's own order, (channel,
+// row, column). There may be any number of sides in place of row and column.
 inline std::vector<int32_t> order_of(int channels, int pixels) {
     std::vector<int32_t> order;
     for (int p = 0; p < pixels; p++)
@@ -345,16 +382,71 @@ inline std::vector<int32_t> order_of(int channels, int pixels) {
     return order;
 }
 
-// A layer's kept spikes: one row of bits per frame, most significant bit first, in the network's own order of units.
+// What a population has sent in its last steps, as many as the longest delay of its links.
+struct Sent {
+    int units = 0, steps = 1, now = 0;
+    std::vector<int32_t> order;
+    std::vector<int32_t> source;  // by step
+    std::vector<uint8_t> value;   // of currents, else empty
+    std::vector<int> count;       // 0 before the first step
+
+    void start(const std::vector<int32_t>& places, int longest, bool graded) {
+        order = places;
+        units = static_cast<int>(order.size());
+        steps = longest;
+        source.resize(static_cast<size_t>(units) * steps);
+        value.resize(graded ? source.size() : 0);
+        count.assign(steps, 0);
+    }
+    // Begin a step, in place of the oldest one.
+    void begin() {
+        now = now + 1 < steps ? now + 1 : 0;
+        count[now] = 0;
+    }
+    int32_t* sources() { return source.data() + static_cast<size_t>(now) * units; }
+    uint8_t* values() { return value.data() + static_cast<size_t>(now) * units; }
+    // What is judged in the next step, having been on its way for `delay` steps then.
+    Arrivals after(int delay) const {
+        const int step = now - (delay - 1) + (now < delay - 1 ? steps : 0);
+        const size_t at = static_cast<size_t>(step) * units;
+        return {source.data() + at, value.empty() ? nullptr : value.data() + at, count[step]};
+    }
+    // For the fingerprint, send bit `shift` of each unit's number, another number for every delay, and return the end of
+    // the numbers: they travel as frames do. The currents' eight bits from `shift` on travel together.
+    const uint64_t* send_numbers(const uint64_t* number, int shift) {
+        const uint64_t mask = value.empty() ? 1 : shift % 8 == 0 ? 255 : 0;
+        for (int delay = steps; delay > 0; delay--) {  // the longest on its way was sent first
+            begin();
+            const uint64_t* own = number + static_cast<size_t>(delay - 1) * units;
+            for (int unit = 0; unit < units; unit++) {
+                const uint64_t part = own[order[unit]] >> shift & mask;
+                if (!part) continue;
+                if (!value.empty()) values()[count[now]] = static_cast<uint8_t>(part);
+                sources()[count[now]++] = unit;
+            }
+        }
+        return number + static_cast<size_t>(steps) * units;
+    }
+};
+
+// ------------------------------------------------------------------------------------------------------------ results
+// Write the values of a population's units in the network's own order.
+template <class To, class From> void write_in_order(FILE* file, const From* value, const std::vector<int32_t>& order) {
+    std::vector<To> values(order.size());
+    for (size_t unit = 0; unit < order.size(); unit++) values[order[unit]] = static_cast<To>(value[unit]);
+    write_all(file, values.data(), values.size() * sizeof(To));
+}
+
+// A population's kept spikes: one row of bits per frame, most significant bit first, in the network's own order of units.
 struct Recorder {
     FILE* file = nullptr;
     std::vector<uint8_t> row;
     std::vector<int32_t> order;
 
-    void start(const std::string& path, int channels, int pixels) {
+    void start(const std::string& path, const std::vector<int32_t>& places) {  // of its units
         file = opened(path, "wb");
-        row.assign(ceil_div(channels * pixels, 8), 0);
-        order = order_of(channels, pixels);
+        row.assign(ceil_div(static_cast<int>(places.size()), 8), 0);
+        order = places;
     }
     void write(const Arrivals& fired) {
         if (!file) return;
@@ -376,8 +468,7 @@ struct Frames {
     std::string path;
     int inputs = 0, top = 1;
     Checksum checksum;
-    std::vector<uint8_t> bytes, values;
-    std::vector<int32_t> sources;
+    std::vector<uint8_t> bytes;
 
     void start(const std::string& name, int count, int largest) {
         path = name;
@@ -385,57 +476,30 @@ struct Frames {
         top = largest;
         file = opened(path, "rb");
         bytes.assign(ceil_div(inputs, top == 1 ? 64 : 8) * 8, 0);
-        sources.resize(inputs);
-        values.resize(inputs);
     }
-    Arrivals next() {
+    // Send the next frame.
+    void next(Sent& sent) {
         read_all(file, bytes.data(), bytes.size(), path);
         checksum.add(bytes.data(), bytes.size());
+        int32_t* sources = sent.sources();
         int count = 0;
         if (top > 1) {
+            uint8_t* values = sent.values();
             for (int i = 0; i < inputs; i++) {
                 sources[count] = i;
                 values[count] = bytes[i];
                 count += bytes[i] > 0;
             }
-            return {sources.data(), values.data(), count};
+        } else {
+            for (size_t word = 0; word < bytes.size() / 8; word++) {
+                uint64_t bits;
+                std::memcpy(&bits, bytes.data() + 8 * word, 8);
+                for (; bits; bits &= bits - 1)
+                    sources[count++] = static_cast<int32_t>(64 * word + __builtin_ctzll(bits));
+            }
         }
-        for (size_t word = 0; word < bytes.size() / 8; word++) {
-            uint64_t bits;
-            std::memcpy(&bits, bytes.data() + 8 * word, 8);
-            for (; bits; bits &= bits - 1) sources[count++] = static_cast<int32_t>(64 * word + __builtin_ctzll(bits));
-        }
-        return {sources.data(), nullptr, count};
+        sent.count[sent.now] = count;
     }
 };
-
-// -------------------------------------------------------------------------------------------------------- fingerprint
-// Write what arrives at the units of a layer when every source sends its number of 64 bits, modulo 2^64, then the units'
-// constant currents, both in the network's own order. The numbers travel as frames do: the spikes of the sources whose
-// number has bit k bring 2^k times what they bring in a frame; currents take eight bits at a time.
-template <class Layer, class Float>
-void answer(FILE* file, Layer& layer, bool graded, const std::vector<int32_t>& before, const uint64_t* number,
-            const std::vector<int32_t>& after, const Float* current) {
-    const int bits = graded ? 8 : 1;
-    std::vector<int32_t> source;
-    std::vector<uint8_t> value;
-    std::vector<Float> v;
-    std::vector<uint64_t> sum(after.size());
-    for (int shift = 0; shift < 64; shift += bits) {
-        source.clear(), value.clear();
-        for (size_t unit = 0; unit < before.size(); unit++) {
-            const uint8_t part = (number[before[unit]] >> shift) & ((1 << bits) - 1);
-            if (part) source.push_back(static_cast<int32_t>(unit)), value.push_back(part);
-        }
-        v.assign(after.size(), 0);
-        layer.deliver({source.data(), graded ? value.data() : nullptr, static_cast<int>(source.size())}, v.data());
-        for (size_t unit = 0; unit < after.size(); unit++)
-            sum[after[unit]] += static_cast<uint64_t>(static_cast<int64_t>(v[unit])) << shift;
-    }
-    std::vector<double> currents(after.size());
-    for (size_t unit = 0; unit < after.size(); unit++) currents[after[unit]] = current[unit];
-    write_all(file, sum.data(), sum.size() * sizeof(uint64_t));
-    write_all(file, currents.data(), currents.size() * sizeof(double));
-}
 
 }  // namespace steep

@@ -13,6 +13,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import accumulate
 from pathlib import Path
@@ -24,7 +26,7 @@ from steep.architecture import Shape, units
 from steep.errors import SteepError
 from steep.simulators.brian2_fast.cache import built, cache_folder, keep_log, one_builder, put
 from steep.simulators.brian2_fast.tools import build_environment, compiler, machine, missing_tools, workshop_folder
-from steep.threshold.network import ConvLayer, DenseLayer, OrPoolLayer, ThresholdLayer, ThresholdNetwork, WeightedLayer
+from steep.threshold.network import ConvLink, DenseLink, Link, SparseLink, ThresholdNetwork
 
 log = logging.getLogger("steep")
 HERE = Path(__file__).parent
@@ -66,68 +68,103 @@ def is_built(network: ThresholdNetwork) -> bool:
     return built(_digest(source_of(network))) is not None
 
 
-def source_of(network: ThresholdNetwork) -> str:
-    """Return the C++ of the architecture: shapes and the step, nothing of weights or thresholds."""
-    layers = [
-        _layer_type(layer, before, after)
-        for layer, before, after in zip(network.layers, network.shapes, network.shapes[1:], strict=False)
+@dataclass(frozen=True)
+class Way:
+    """A link of a network as the program has it.
+
+    Attributes
+    ----------
+    link : the link.
+    name : of its delivery in the program.
+    number : of the population that it brings spikes to, from 1.
+    delay : steps that they are on their way.
+    before, after : shapes of the populations before and after it.
+
+    """
+
+    link: Link
+    name: str
+    number: int
+    delay: int
+    before: Shape
+    after: Shape
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether its weights lie in rows, as kernels over one or two dimensions do and matrices; what has none is
+        delivered synapse by synapse."""
+        match self.link:
+            case DenseLink():
+                return True
+            case ConvLink(kernel=kernel, dilation=dilation, groups=groups):
+                simple = len(kernel) < 3 and set(dilation) == {1} and groups == 1
+                return simple and self.link.output_shape(self.before) == self.after
+            case SparseLink():
+                return False
+            case _:
+                assert_never(self.link)
+
+
+def ways(network: ThresholdNetwork) -> list[Way]:
+    """Return all links of a network, in the order in which the program reads them."""
+    shapes, depths = network.shapes, network.depths
+    return [
+        Way(link, f"link{number}_{which}", number, depths[number] - depths[link.source], shapes[link.source], after)
+        for number, (population, after) in enumerate(zip(network.populations, shapes[1:], strict=True), 1)
+        for which, link in enumerate(population.links, 1)
     ]
-    sizes = network.sizes[1:]
-    numbers = range(1, len(layers) + 1)
-    orders = [(shape[0], units(shape[1:])) for shape in network.shapes]
-    tops = [network.input_top, *[1] * (len(layers) - 1)]
-    weighted = [(number, np.size(layer.weight)) for number, layer in zip(numbers, network.layers, strict=True)
-                if isinstance(layer, WeightedLayer)]  # fmt: skip
-    offsets = dict(zip((number for number, _ in weighted), accumulate((size for _, size in weighted), initial=0),
-                       strict=False))  # fmt: skip
+
+
+def longest_delays(network: ThresholdNetwork) -> list[int]:
+    """Return for the input and every population the longest delay at which it is listened to; 1 where it is not."""
+    longest = [1] * len(network.sizes)
+    for way in ways(network):
+        longest[way.link.source] = max(longest[way.link.source], way.delay)
+    return longest
+
+
+def source_of(network: ThresholdNetwork) -> str:
+    """Return the C++ of the architecture: shapes, links and the step, nothing of weights, thresholds or the ends of
+    single synapses."""
+    links, sizes, depths, longest = ways(network), network.sizes, network.depths, longest_delays(network)
     return SOURCE.format(
         float="float" if network.float_dtype is np.float32 else "double",
-        depth=len(layers),
-        inputs=network.sizes[0],
+        populations=len(network.populations),
         top=network.input_top,
-        neurons=sum(sizes),
-        first=", ".join(str(first) for first in accumulate(sizes, initial=0)),
-        weights=sum(size for _, size in weighted),
-        sources=sum(network.sizes[:-1]),
-        layers="\n".join(f"inline {kind} layer{number};" for number, kind in zip(numbers, layers, strict=True)),
-        load="\n    ".join(
-            f"layer{number}.load(weights.data() + {offsets[number]}, {tops[number - 1]});"
-            if number in offsets
-            else f"layer{number}.load();"
-            for number in numbers
-        ),
-        record="\n    ".join(
-            f'if (job[{number}]) recorders[{number - 1}].start("spikes{number}.bin", {channels}, {pixels});'
-            for number, (channels, pixels) in enumerate(orders[1:], 1)
-        ),
-        answer="\n    ".join(
-            f"answer(file, layer{number}, {tops[number - 1]} > 1, order_of({before[0]}, {before[1]}), "
-            f"numbers.data() + {first}, order_of({after[0]}, {after[1]}), I + FIRST[{number - 1}]);"
-            for number, before, after, first in zip(
-                numbers, orders, orders[1:], accumulate(network.sizes[:-1], initial=0), strict=False
-            )
-        ),
+        channels=_listed(shape[0] for shape in network.shapes),
+        pixels=_listed(units(shape[1:]) for shape in network.shapes),
+        first=_listed(accumulate(sizes[1:], initial=0)),
+        depths=_listed(depths),
+        deepest=max(depths),
+        longest=_listed(longest),
+        numbers=sum(size * steps for size, steps in zip(sizes, longest, strict=True)),
+        links="\n".join(f"inline {delivery_type(way)} {way.name};" for way in links),
+        load="\n    ".join(f"{way.name}.load(tables, {'TOP' if way.link.source == 0 else 1});" for way in links),
         deliver="\n    ".join(
-            f"layer{number}.deliver(fired[{number - 2}], v + FIRST[{number - 1}]);" for number in numbers[1:]
+            f"{way.name}.deliver(sent[{way.link.source}].after({way.delay}), v + FIRST[{way.number - 1}]);"
+            for way in links
         ),
     )
 
 
-def _layer_type(layer: ThresholdLayer, before: Shape, after: Shape) -> str:
-    """Return the C++ type that delivers into a layer."""
-    match layer:
-        case DenseLayer():
-            return f"Dense<{layer.weight.shape[1]}, {len(layer.weight)}>"
-        case OrPoolLayer():
-            numbers = (*before, *layer.size)
-            return f"OrPool<{', '.join(map(str, numbers))}>"
-        case ConvLayer():
-            filters, _, height, width = layer.weight.shape
-            (above, _), (left, _) = layer.padding
-            numbers = (*before, filters, height, width, *layer.stride, above, left, *after[1:])
-            return f"Conv<{', '.join(map(str, numbers))}>"
-        case _:
-            assert_never(layer)
+def _listed(numbers: Iterable[int]) -> str:
+    """Return numbers as the elements of an array in C++."""
+    return ", ".join(map(str, numbers))
+
+
+def delivery_type(way: Way) -> str:
+    """Return the C++ type that delivers what a link brings."""
+    link, before, after = way.link, way.before, way.after
+    if isinstance(link, DenseLink):
+        return f"Dense<{units(before)}, {units(after)}>"
+    if isinstance(link, SparseLink) or not way.has_rows:
+        return f"Sparse<{units(before)}, {units(after)}, Float>"
+    # One dimension is an image of one row.
+    row = (1,) * (2 - len(link.kernel))
+    starts = (0,) * len(row) + tuple(zeros for zeros, _ in link.padding)
+    numbers = (before[0], *row, *before[1:], after[0], *row, *link.kernel, *row, *link.stride)
+    numbers += (*starts, *row, *after[1:])
+    return f"Conv<{_listed(numbers)}>"
 
 
 SOURCE = """\
@@ -139,36 +176,64 @@ SOURCE = """\
 
 namespace steep {{
 using Float = {float};
-constexpr int DEPTH = {depth}, INPUTS = {inputs}, TOP = {top}, NEURONS = {neurons};
-constexpr int FIRST[] = {{{first}}};  // first neuron of each layer
-{layers}
+constexpr int POPULATIONS = {populations}, TOP = {top};
+// Of the input and of every population: shape, steps from a frame's entry to its spikes, longest delay of its links.
+constexpr int CHANNELS[] = {{{channels}}}, PIXELS[] = {{{pixels}}};
+constexpr int DEPTHS[] = {{{depths}}}, DEEPEST = {deepest};
+constexpr int LONGEST[] = {{{longest}}};
+// Of every population: its first neuron, and the end.
+constexpr int FIRST[] = {{{first}}};
+constexpr int NEURONS = FIRST[POPULATIONS], OUTPUT = FIRST[POPULATIONS - 1], CLASSES = NEURONS - OUTPUT;
+{links}
 
-inline std::vector<int64_t> job;  // number of frames; for each layer, whether its spikes are kept
-inline std::vector<uint64_t> numbers;  // for the fingerprint, of all sources, in the network's own order
+inline std::vector<int64_t> job;  // number of frames; for each population, whether its spikes are kept
+inline std::vector<uint64_t> numbers;  // for the fingerprint: of the input's and every population's units, by delay
 inline Checksum of_weights, of_inputs, of_others;
 inline Frames frames;
-inline std::array<Recorder, DEPTH> recorders;
+inline std::array<Sent, POPULATIONS + 1> sent;  // by the input, and by every population
+inline std::array<Recorder, POPULATIONS + 1> recorders;
 inline FILE* potential;
-inline std::array<int32_t, NEURONS> spikes;
 
 // Read the files of the job; the neurons' constant input current I and their v are Brian2's own arrays.
 inline void start() {{
-    job = whole_file<int64_t>("job.bin", 1 + DEPTH, of_others);
-    numbers = whole_file<uint64_t>("numbers.bin", {sources}, of_others);
-    const std::vector<int32_t> weights = whole_file<int32_t>("weights.bin", {weights}, of_weights);
+    job = whole_file<int64_t>("job.bin", 1 + POPULATIONS, of_others);
+    numbers = whole_file<uint64_t>("numbers.bin", {numbers}, of_others);
+    Tables tables;
     {load}
+    tables.stop();
+    of_weights = tables.checksum;
     const std::vector<Float> inputs = whole_file<Float>("inputs.bin", NEURONS, of_inputs);
     for (int i = 0; i < NEURONS; i++) brian::_array_neurons_I[i] = brian::_array_neurons_v[i] = inputs[i];
-    frames.start("frames.bin", INPUTS, TOP);
-    {record}
+    frames.start("frames.bin", CHANNELS[0] * PIXELS[0], TOP);
+    for (int p = 0; p <= POPULATIONS; p++) {{
+        sent[p].start(order_of(CHANNELS[p], PIXELS[p]), LONGEST[p], p == 0 && TOP > 1);
+        if (p > 0 && job[p]) recorders[p].start("spikes" + std::to_string(p) + ".bin", sent[p].order);
+    }}
     potential = opened("potential.bin", "wb");
 }}
 
-// Say what was worked on, from the tables that spikes are delivered from and from Brian2's array of currents.
+// Let what was sent arrive, as far as it is due.
+[[gnu::noinline]] inline void deliver(Float* v) {{
+    {deliver}
+}}
+
+// Say what was worked on, from the tables that spikes are delivered from and from Brian2's array of currents: of each
+// population what arrives when all units send their numbers, modulo 2^64, then the currents.
 [[gnu::noinline]] inline void report() {{
+    std::vector<uint64_t> sum(NEURONS);
+    std::vector<Float> v(NEURONS);
+    for (int shift = 0; shift < 64; shift++) {{
+        const uint64_t* next = numbers.data();
+        for (Sent& one : sent) next = one.send_numbers(next, shift);
+        std::fill(v.begin(), v.end(), 0);
+        deliver(v.data());
+        for (int i = 0; i < NEURONS; i++) sum[i] += static_cast<uint64_t>(static_cast<int64_t>(v[i])) << shift;
+    }}
     FILE* file = opened("fingerprint.bin", "wb");
-    const Float* I = brian::_array_neurons_I;
-    {answer}
+    for (int p = 1; p <= POPULATIONS; p++) {{
+        write_in_order<uint64_t>(file, sum.data() + FIRST[p - 1], sent[p].order);
+        write_in_order<double>(file, brian::_array_neurons_I + FIRST[p - 1], sent[p].order);
+    }}
     if (std::fclose(file)) fail("cannot write results; is the disk full?");
 }}
 
@@ -187,28 +252,33 @@ inline void stop() {{
     Network::_globally_stopped = true;
 }}
 
-// Let the spikes of this step, which Brian2 has found, travel, and the next frame enter.
+// Let the spikes of this step, which Brian2 has found, and those still on their way travel, and the next frame enter.
 inline double advance(int64_t step) {{
     Float* v = brian::_array_neurons_v;
     const int32_t* found = brian::_array_neurons__spikespace;
-    std::array<Arrivals, DEPTH> fired;
-    for (int layer = 0, at = 0; layer < DEPTH; layer++) {{
-        const int end = std::lower_bound(found + at, found + found[NEURONS], FIRST[layer + 1]) - found;
-        for (int k = at; k < end; k++) spikes[k] = found[k] - FIRST[layer];
-        fired[layer] = {{spikes.data() + at, nullptr, end - at}};
-        at = end;
-        const int64_t frame = step - (layer + 1);
-        if (frame >= 0 && frame < job[0]) recorders[layer].write(fired[layer]);
+    const int32_t* end = found + found[NEURONS];
+    for (int p = 1; p <= POPULATIONS; p++) {{
+        Sent& own = sent[p];
+        own.begin();
+        int32_t* to = own.sources();
+        const int32_t* next = std::lower_bound(found, end, FIRST[p]);
+        const int count = own.count[own.now] = next - found;
+        for (int k = 0; k < count; k++) to[k] = found[k] - FIRST[p - 1];
+        found = next;
+        const int64_t frame = step - DEPTHS[p];
+        if (frame >= 0 && frame < job[0]) recorders[p].write(own.after(1));
     }}
-    if (step < job[0]) layer1.deliver(frames.next(), v + FIRST[0]);
-    {deliver}
-    const int64_t frame = step - (DEPTH - 1);
+    sent[0].begin();
+    if (step < job[0]) frames.next(sent[0]);
+    deliver(v);
+    // What has arrived is judged in the next step.
+    const int64_t frame = step + 1 - DEPTHS[POPULATIONS];
     if (frame >= 0 && frame < job[0]) {{
-        double values[FIRST[DEPTH] - FIRST[DEPTH - 1]];
-        for (int unit = 0; unit < FIRST[DEPTH] - FIRST[DEPTH - 1]; unit++) values[unit] = v[FIRST[DEPTH - 1] + unit];
+        double values[CLASSES];
+        for (int unit = 0; unit < CLASSES; unit++) values[unit] = v[OUTPUT + unit];
         write_all(potential, values, sizeof values);
     }}
-    if (step >= job[0] + DEPTH - 1) stop();
+    if (step >= job[0] + DEEPEST - 1) stop();
     return 0;
 }}
 }}  // namespace steep
