@@ -16,10 +16,10 @@ from steep.errors import SteepError
 from steep.simulators import brian2, load_simulator
 from steep.simulators.brian2_fast import cache, program, tools
 from steep.spikes import Spikes
-from steep.threshold.network import DenseLayer, ThresholdNetwork
+from steep.threshold.network import ThresholdNetwork, dense
 
 ODD = "a b#c$d'e(f)é"  # what make, the shell or both read otherwise
-NETWORK = ThresholdNetwork((1, 2, 2), (DenseLayer(np.arange(-6, 6, dtype=np.int32).reshape(3, 4), np.full(3, 0.5)),))
+NETWORK = ThresholdNetwork((1, 2, 2), (dense(0, np.arange(-6, 6, dtype=np.int32).reshape(3, 4), np.full(3, 0.5)),))
 FRAMES = np.array([[[[1, 0], [1, 1]]], [[[0, 1], [1, 0]]]], np.uint8)
 
 

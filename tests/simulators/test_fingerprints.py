@@ -172,8 +172,9 @@ def wrong_fast(network: ThresholdNetwork, rng: np.random.Generator, patch: pytes
 
 
 def fast_networks(count: int) -> list[ThresholdNetwork]:
-    """Return networks of the two architectures that other tests have compiled too."""
-    return [with_weights(list(ARCHITECTURES.values())[number % 2], number, 127) for number in range(count)]
+    """Return networks of the architectures that other tests have compiled too."""
+    architectures = list(ARCHITECTURES.values())
+    return [with_weights(architectures[number % len(architectures)], number, 127) for number in range(count)]
 
 
 SIMULATORS = {
@@ -210,7 +211,7 @@ STRUCTURED = with_weights(
         (1, 6, 7),
         conv(2, (2, 2), (1, 1), ((1, 0), (0, 0))),
         pool((2, 3)),
-        conv(3, (1, 1), (2, 1), ((0, 0), (0, 0))),
+        conv(3, (1, 1), (2, 1)),
         dense(4),
     ),
     1,
@@ -388,32 +389,63 @@ def test_files_in_another_order_are_found_in_the_fast_delivery(monkeypatch: pyte
     network = with_weights(ARCHITECTURES["spikes"], 0, 127)
     monkeypatch.setattr(brian2_fast, "_to_rows", lambda values, shape: values)
     assert difference_in("brian2-fast", network) == 1
-    layers = network.layers
-    uniform = [replace(layer, threshold=np.full_like(layer.threshold, 0.5)) if k in (0, 2) else layer
-               for k, layer in enumerate(layers)]  # fmt: skip
-    assert difference_in("brian2-fast", replace(network, layers=tuple(uniform))) == 4  # dense, after a convolution
+    uniform = [
+        replace(population, threshold=np.full_like(population.threshold, 0.5)) if k in (0, 2) else population
+        for k, population in enumerate(network.populations)
+    ]
+    # Dense, after a convolution.
+    assert difference_in("brian2-fast", replace(network, populations=tuple(uniform))) == 4
+
+
+TABLES: dict[str, Callable[[list[np.ndarray]], list[np.ndarray]]] = {
+    "missing": lambda t: [np.minimum(t[0], len(t[1]) - 1), t[1][:-1], t[2][:-1]],
+    "doubled": lambda t: [np.where(t[0] == len(t[1]), len(t[1]) + 1, t[0]), *(np.append(x, x[-1]) for x in t[1:])],
+    "targets": lambda t: [t[0], t[1][::-1], t[2]],
+    "weights": lambda t: [t[0], t[1], np.where(np.arange(len(t[2])) == 3, t[2] + 1, t[2])],
+    "none": lambda t: [0 * t[0], t[1][:0], t[2][:0]],
+}
 
 
 @needs_compiler
-def test_a_wrong_shape_of_connections_is_found_in_the_fast_delivery(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A program whose first padding is shifted, whose pooling lies across and whose second stride is forgotten."""
-    real = program._layer_type
+@pytest.mark.parametrize("error", TABLES)
+def test_wrong_synapses_are_found_in_the_fast_delivery(error: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one link at a time, in the tables that the program reads; currents among them."""
+    network = with_weights(ARCHITECTURES["graph"], 0, 127)
+    real = brian2_fast._tables
+    single = [way for way in program.ways(network) if not way.has_rows]
+    assert [way.number for way in single] == [2, 2, 3, 4, 4, 5, 8]
+    for chosen in single:
 
-    def wrong(layer: ThresholdLayer, before: tuple[int, ...], after: tuple[int, ...]) -> str:
-        match layer:
-            case OrPoolLayer(size):
-                layer = OrPoolLayer(size[::-1])
-            case ConvLayer(padding=((1, 0), _)):
-                layer = replace(layer, padding=((0, 1), layer.padding[1]))
-            case ConvLayer(stride=(2, 1)):
-                layer = replace(layer, stride=(1, 1))
-        return real(layer, before, after)
+        def wrong(way: program.Way, dtype: type, name: str = chosen.name) -> list[np.ndarray]:
+            tables = real(way, dtype)
+            return TABLES[error](tables) if way.name == name else tables
 
-    frames = frames_for(STRUCTURED, 0)
-    right = load_simulator("torch")(STRUCTURED, frames)
-    monkeypatch.setattr(program, "_layer_type", wrong)
-    spikes = brian2_fast._run(delivery_alone(STRUCTURED, tmp_path, []), STRUCTURED, frames, None)
-    same = [a == b for a, b in zip(spikes.fingerprint, right.fingerprint, strict=True)]
-    assert same == [False, False, False, True]
+        monkeypatch.setattr(brian2_fast, "_tables", wrong)
+        assert difference_in("brian2-fast", network) == chosen.number
+
+
+# What is wrong in the program of a network, and the populations that are then not the network's.
+PROGRAMS: dict[str, tuple[str, str, str, list[int]]] = {
+    "a padding is shifted": ("chain", "Conv<1, 6, 7, 2, 2, 2, 1, 1, 1,", "Conv<1, 6, 7, 2, 2, 2, 1, 1, 0,", [1]),
+    "a stride is forgotten": ("chain", "Conv<2, 3, 2, 3, 1, 1, 2,", "Conv<2, 3, 2, 3, 1, 1, 1,", [3]),
+    "a delay is one step less": ("graph", "sent[1].after(4)", "sent[1].after(3)", [9]),
+    "currents come too early": ("graph", "sent[0].after(5)", "sent[0].after(1)", [5]),
+    "a link comes from elsewhere": ("graph", "link2_1.deliver(sent[1]", "link2_1.deliver(sent[2]", [2]),
+    "a link leads elsewhere": ("graph", "sent[4].after(1), v + FIRST[4]", "sent[4].after(1), v + FIRST[3]", [4, 5]),
+    "a link is left out": ("graph", "link4_3.deliver(sent[2].after(2), v + FIRST[3]);", "", [4]),
+}
+
+
+@needs_compiler
+@pytest.mark.parametrize("error", PROGRAMS)
+def test_a_wrong_program_is_found(error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind, right, wrong, expected = PROGRAMS[error]
+    network = STRUCTURED if kind == "chain" else with_weights(ARCHITECTURES["graph"], 0, 5)
+    real = program.source_of
+    assert right in real(network)
+    monkeypatch.setattr(program, "source_of", lambda network: real(network).replace(right, wrong, 1))
+    frames = frames_for(network, 0)
+    (spikes,) = brian2_fast.run_blocks(delivery_alone(network, tmp_path, []), network, [frames])
+    of_network = load_simulator("torch")(network, frames).fingerprint
+    equal = [a == b for a, b in zip(spikes.fingerprint, of_network, strict=True)]
+    assert [place for place, same in enumerate(equal, 1) if not same] == expected
