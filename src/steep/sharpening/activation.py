@@ -82,6 +82,27 @@ class _Sharpened(torch.autograd.Function):
 SHAPES: tuple[StepShape, ...] = get_args(StepShape)
 
 
+def sharpened_values(
+    x: Tensor, shape: StepShape, centre: float, slope: float, sharpness: float, surrogate_slope: float
+) -> Tensor:
+    """Return a(x; sharpness), elementwise.
+
+    Parameters
+    ----------
+    x : pre-activations.
+    shape : ``sigmoid`` or ``ramp``.
+    centre, slope : c and k0 of the module docstring.
+    sharpness : 0 to 1.
+    surrogate_slope : slope, in units of k0, that the backward pass does not exceed.
+
+    """
+    steep = math.inf if sharpness >= 1 else slope / (1 - sharpness)
+    activations: Tensor = _Sharpened.apply(  # type: ignore[no-untyped-call]  # PyTorch's apply has no types
+        x, shape, centre, steep, surrogate_slope * slope
+    )
+    return activations
+
+
 class SharpenedActivation(nn.Module):
     """The activation of one layer's units.
 
@@ -111,12 +132,8 @@ class SharpenedActivation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the activation at its present sharpness, elementwise."""
-        start, sharpness = float(self.slope), float(self.sharpness)
-        slope = math.inf if sharpness >= 1 else start / (1 - sharpness)
-        activations: Tensor = _Sharpened.apply(  # type: ignore[no-untyped-call]  # PyTorch's apply has no types
-            x, self.shape, float(self.centre), slope, self.surrogate_slope * start
-        )
-        return activations
+        centre, slope, sharpness = float(self.centre), float(self.slope), float(self.sharpness)
+        return sharpened_values(x, self.shape, centre, slope, sharpness, self.surrogate_slope)
 
 
 def ceiling(activations: Tensor, quantile: float = CEILING_QUANTILE) -> float:

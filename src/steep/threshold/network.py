@@ -302,6 +302,8 @@ class ThresholdNetwork:
     input_shape : of a frame: channels and its sides. The input is population 0.
     populations : in an order in which every link comes from an earlier one; numbered from 1, the last is the output.
     input_top : largest value of an input: 1 for spikes, 255 for currents.
+    worth : float64 (output units,): what a potential of 1 is worth in the numbers of the network that was compiled;
+        None where only the largest counts.
 
     Raises
     ------
@@ -314,6 +316,7 @@ class ThresholdNetwork:
     input_shape: Shape
     populations: tuple[Population, ...]
     input_top: int = 1
+    worth: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Check everything that exactness stands on."""
@@ -322,6 +325,8 @@ class ThresholdNetwork:
                 raise SteepError(f"population {number} (0 is the input) has no units; it needs at least one")
         for number, population in enumerate(self.populations, 1):
             self._check(number, population)
+        if self.worth is not None and self.worth.shape != (self.sizes[-1],):
+            raise SteepError(f"worth has shape {self.worth.shape}; write a number for each of {self.sizes[-1]} outputs")
         if self.largest_sum >= EXACT_FLOAT64:
             raise SteepError(f"sums of up to {self.largest_sum:.3g} are not exact in float64; use fewer weight bits")
 
@@ -432,6 +437,8 @@ class ThresholdNetwork:
             "neuron": {"fires": "sum > threshold", "leak": 1, "reset": 0},
             "populations": described,
         }
+        if self.worth is not None:
+            arrays["worth"] = self.worth
         arrays["description"] = np.frombuffer(json.dumps(description, sort_keys=True).encode(), np.uint8)
         write_npz(path, arrays)
 
@@ -445,7 +452,7 @@ class ThresholdNetwork:
             populations = READERS[description["format"]](description, arrays)
             if not populations:
                 raise ValueError("no populations")
-            return cls(shape, populations, top)
+            return cls(shape, populations, top, arrays.get("worth"))
         except (LookupError, TypeError, ValueError, ArithmeticError) as error:
             raise SteepError(f"{path}: not a threshold network of this version; delete it and run again") from error
 

@@ -1,0 +1,101 @@
+"""Sharpening along a user's own training loop."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from torch import Tensor, nn
+
+from steep.errors import SteepError
+from steep.modules.places import evaluating, places_of
+from steep.recipes import BottomUp, Uniform
+from steep.sharpening.schedules import Moment, sharpness_at
+
+ESTIMATION_FRAMES = 4000
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+
+
+class Sharpener:
+    """Sets the sharpness of a module's places, one step of the optimizer after the other, as a scheduler sets learning
+    rates.
+
+    Parameters
+    ----------
+    module : sharpened by `steep.sharpen`.
+    steps : calls of `step` in the whole training.
+    full_at : part of the training after which all places are steps; the rest trains on with steps.
+    bottom_up : one place after the other, in the order of the forward pass, and not all together.
+
+    """
+
+    def __init__(self, module: nn.Module, steps: int, full_at: float = 0.5, bottom_up: bool = False) -> None:
+        """Begin at sharpness 0."""
+        if steps < 1 or not 0 < full_at <= 1:
+            raise SteepError(
+                f"steps is {steps}, full_at {full_at}; write a step or more, and a part above 0 and up to 1"
+            )
+        self.places = places_of(module)
+        self.steps, self.done = steps, 0
+        self.schedule = BottomUp(full_at=full_at) if bottom_up else Uniform(full_at=full_at)
+        self._set()
+
+    def step(self) -> None:
+        """Go one step on; call it after each step of the optimizer."""
+        self.done += 1
+        self._set()
+
+    @property
+    def sharpness(self) -> tuple[float, ...]:
+        """Sharpness of each place, 0 to 1."""
+        progress = min(1.0, self.done / self.steps)
+        return sharpness_at(Moment(progress), len(self.places.places), self.schedule)
+
+    def _set(self) -> None:
+        self.places.set_sharpness(self.sharpness)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return how far sharpening has come."""
+        return {"done": self.done, "steps": self.steps}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from where `state_dict` was taken; SteepError when that was a training of another length."""
+        if state["steps"] != self.steps:
+            raise SteepError(f"the saved sharpening has {state['steps']} steps, this one {self.steps}; give it as many")
+        self.done = int(state["done"])
+        self._set()
+
+
+def estimate_statistics(module: nn.Module, batches: Iterable[Any], frames: int = ESTIMATION_FRAMES) -> None:
+    """Estimate the statistics of batch normalisation anew, without dropout: the last thing before compilation.
+
+    Those gathered in training are of inputs and units with dropout, and of weights that have changed since. Steps are
+    fired by small differences, which both change.
+
+    Parameters
+    ----------
+    module : its running means and variances are replaced by the mean over the batches.
+    batches : such as a data loader: of what the module takes, or of tuples that begin with it.
+    frames : how many to look at, about.
+
+    """
+    norms = [one for one in module.modules() if isinstance(one, NORMS) and one.track_running_stats]
+    momentum = [norm.momentum for norm in norms]
+    with evaluating(module):
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the mean over the batches
+            norm.train()
+        try:
+            seen = 0
+            for batch in batches:
+                x = batch[0] if isinstance(batch, list | tuple) else batch
+                if not isinstance(x, Tensor):
+                    raise SteepError(f"a batch begins with a {type(x).__name__}; give tensors, or tuples of them")
+                module(x.to(next(module.parameters()).device))
+                seen += len(x)
+                if seen >= frames:
+                    break
+        finally:
+            for norm, value in zip(norms, momentum, strict=True):
+                norm.momentum = value
+    if norms and not seen:
+        raise SteepError("there are no batches to estimate the statistics of batch normalisation on; give one at least")

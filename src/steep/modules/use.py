@@ -1,0 +1,61 @@
+"""What one does with a module: sharpen it, and compile it to a network that runs."""
+
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from steep.modules import affine
+from steep.modules.compilation import Currents, InputSpikes, compile_module, widened
+from steep.modules.network import Network
+from steep.modules.places import SURROGATE_SLOPE, Places, find
+from steep.modules.trace import follow
+from steep.recipes import CEILING_QUANTILE, StepShape
+
+
+def sharpen(
+    module: nn.Module,
+    batch: Any,
+    shape: StepShape = "ramp",
+    surrogate_slope: float = SURROGATE_SLOPE,
+    ceiling_quantile: float = CEILING_QUANTILE,
+) -> Places:
+    """Let every activation of a module be one that can be sharpened, in place; at sharpness 0 now.
+
+    Parameters
+    ----------
+    module : of any class. Its class, its weights and their names stay.
+    batch : what its forward pass takes, some hundred frames: they show the activations, and the ceilings of those
+        without a limit are calibrated on them.
+    shape : ``ramp`` or ``sigmoid``, what becomes a step (see `steep.sharpening.activation`).
+    surrogate_slope : slope, in units of the slope at sharpness 0, that the backward pass does not exceed.
+    ceiling_quantile : where the ceilings lie.
+
+    Returns
+    -------
+    The places that were found, which can be printed.
+
+    Raises
+    ------
+    SteepError
+        when the module is sharpened already, has no activation, has one that has no step, or does between two
+        activations what no threshold network does. It is left as it was.
+
+    """
+    places = find(module, batch, shape, surrogate_slope, ceiling_quantile)
+    places.attach(module)
+    try:
+        if isinstance(batch, Tensor):  # what could not be compiled is said before it is trained
+            sides = tuple(batch.shape[1:])
+            frame = affine.source(0, sides, np.ones(sides[0]), np.zeros(sides[0]))
+            with widened(module):
+                follow(module, frame, batch[:1].detach().double().cpu(), top=1)
+    except BaseException:
+        places.detach(module)
+        raise
+    return places
+
+
+def compile(module: nn.Module, frames: Currents | InputSpikes, bits: "int | dict[str, int]" = 8) -> Network:
+    """Return the integer network of a sharpened module; see `steep.modules.compilation.compile_module`."""
+    return Network(compile_module(module, frames, bits))
