@@ -176,7 +176,7 @@ def test_verbs_that_need_no_torch_do_not_import_it(verb: str, root: Path) -> Non
     modules = {
         "check-config": "steep.study.config",
         "compile-network": "steep.threshold.compile, steep.network_file",
-        "compare-simulators": "steep.analysis.scores, steep.spikes",
+        "compare-simulators": "steep.analysis.scores, steep.comparison, steep.spikes",
         "simulate-network": "steep.simulators, steep.simulators.stpu",
     }[verb]
     done = subprocess.run(
@@ -193,7 +193,16 @@ def test_verbs_that_need_no_torch_do_not_import_it(verb: str, root: Path) -> Non
         (["steep.cli", "steep.threshold.compile", "steep.encodings"], ["torch", "brian2", "pandas", "scipy"]),
         (["steep.simulators.brian2_fast", "steep.simulators.brian2"], ["torch", "brian2", "pandas", "scipy"]),
         (["steep.simulators.stpu", "steep.simulators.brian2_lif"], ["torch"]),
-        (["steep.analysis.tables", "steep.analysis.scores", "steep.stpu.sweeps", "steep.figures.leak"], ["torch"]),
+        (
+            [
+                "steep.analysis.tables",
+                "steep.analysis.scores",
+                "steep.comparison",
+                "steep.stpu.sweeps",
+                "steep.figures.leak",
+            ],
+            ["torch"],
+        ),
     ],
 )
 def test_libraries_are_imported_where_they_are_needed_and_nowhere_else(modules: list[str], absent: list[str]) -> None:

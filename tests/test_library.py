@@ -49,6 +49,9 @@ def test_what_it_needs_is_declared() -> None:
     names.add("jsonschema")
     used = {name.split(".")[0] for path in LIBRARY for name in imports(path)} | {"jsonschema"}
     used -= {*sys.stdlib_module_names, "steep"}
+    # Who trains with it has it.
+    assert used & set(project["optional-dependencies"]["lightning"]) == {"lightning"}
+    used -= {"lightning"}
     peers = {"bindsnet", "nengo", "nest", "norse", "snntorch", "spikingjelly", "torchvision"}
     assert {distributions.get(name, name) for name in used - peers} == names | set(distributions.values())
     assert set(project["dependencies"]) == names | set(distributions.values())

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from steep.analysis.scores import compare, compare_networks, require_equal, spike_scores
+from steep.analysis.scores import spike_scores
 from steep.cli import main
+from steep.comparison import compare, compare_networks, require_equal
 from steep.errors import SteepError
 from steep.files import read_npz, write_npz
 from steep.frames import Frames

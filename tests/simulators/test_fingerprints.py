@@ -14,7 +14,7 @@ from fast_delivery import ARCHITECTURES, chain, conv, delivery_alone, dense, poo
 from hypothesis import HealthCheck, given, seed, settings
 from random_networks import frames_for, threshold_networks
 
-from steep.analysis.scores import compare, compare_networks, require_network
+from steep.comparison import compare, compare_networks, require_network
 from steep.errors import SteepError
 from steep.simulators import brian2_fast, brian2_lif, load_simulator, stpu, torch_threshold
 from steep.simulators.brian2_fast import program

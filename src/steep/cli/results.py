@@ -58,7 +58,8 @@ def compare_simulators(
     """
     import pandas as pd
 
-    from steep.analysis.scores import compare, compare_networks, require_equal, require_network, spike_scores
+    from steep.analysis.scores import spike_scores
+    from steep.comparison import compare, compare_networks, require_equal, require_network
     from steep.files import write_text
     from steep.frames import Frames
     from steep.network_file import load_network

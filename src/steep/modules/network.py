@@ -126,7 +126,7 @@ class Network:
             at the first difference, which is a bug of ours.
 
         """
-        from steep.analysis.scores import compare, compare_networks, require_equal, require_network
+        from steep.comparison import compare, compare_networks, require_equal, require_network
 
         spikes = {name: self.run(frames, name).spikes for name in on}
         networks = compare_networks(spikes, self.threshold)
@@ -151,6 +151,31 @@ class Network:
         from steep.nir_export import write_graph
 
         write_graph(path, self.threshold, form)
+
+    def to_gensa(self, path: Path | str, frames: np.ndarray, readout: str = "wta") -> None:
+        """Write the network and frames of spikes as a text model for SST's gensa element, and how to read its answers
+        beside it, as ``<path>.csv`` (see `steep.stpu.export`).
+
+        Parameters
+        ----------
+        path : of the model.
+        frames : uint8 (frames, *shape), 0 and 1.
+        readout : ``wta``, the network ends in a spike of the class, or ``potential``.
+
+        """
+        from steep.frames import Frames
+        from steep.stpu.export import export
+        from steep.stpu.textmodel import write_model
+        from steep.threshold.readouts import attach, winner_take_all
+
+        whole, classes = self.threshold, self.threshold.sizes[-1]
+        if readout == "wta":
+            whole = attach(whole, winner_take_all(whole))
+        labels = np.zeros(len(frames), np.uint8)  # not known here; the table's digest is of frames without labels
+        given = Frames(np.asarray(frames), labels, classes, full_scale=whole.input_top)
+        model, answers = export(whole, given, readout, np.eye(classes, dtype=bool), 1 if readout == "wta" else 2)
+        write_model(path, model)
+        answers.save(f"{path}.csv")
 
     def __str__(self) -> str:
         """Return a line for each population: name, shape, what it listens to, bits of its weights."""

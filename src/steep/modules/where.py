@@ -5,7 +5,9 @@ from pathlib import Path
 
 import torch
 
-LIBRARIES = (Path(torch.__file__).parent, Path(__file__).parents[1])
+import steep
+
+LIBRARIES = Path(torch.__file__).parent, Path(steep.__file__).parent
 
 
 def user_line() -> str:
