@@ -214,7 +214,7 @@ def obtain(
                     left.remove(address)
         if not left:
             break
-        time.sleep(min(2**attempt, 10) if attempt < ATTEMPTS else 0)
+        time.sleep(2**attempt if attempt < ATTEMPTS else 0)
     places = ", ".join(str(mirror / dataset) for mirror in mirrors) or "no mirror configured"
     state = f"is not usable ({'; '.join(unusable)})" if unusable else "is missing"
     failures = "; ".join(f"{url}: {reason}" for url, reason in reasons.items())

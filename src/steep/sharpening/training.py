@@ -23,6 +23,8 @@ from steep.training import AFTERWARDS, History, Objective, classification, fit, 
 RECORDED_FRAMES = 500
 # Histogram edges: bins around 0 and 1, where sharpened activations end, and on to 1.5 for an unbounded original.
 EDGES = np.linspace(-0.01, 1.51, 77)
+# What is counted: the first and the last bin hold what lies beyond the edges too.
+BINS = np.array([-np.inf, *EDGES[1:-1], np.inf])
 
 
 class Recorder:
@@ -36,8 +38,8 @@ class Recorder:
         self.sharpness: list[tuple[float, ...]] = []
 
     def record(self, activations: list[Tensor], sharpness: tuple[float, ...]) -> None:
-        """Keep the histograms of one moment; values above the last edge count in the last bin."""
-        self.histograms.append([np.histogram(a.clamp(EDGES[0], EDGES[-1]).numpy(), EDGES)[0] for a in activations])
+        """Keep the histograms of one moment; values beyond the edges count in the first and the last bin."""
+        self.histograms.append([np.histogram(a.numpy(), BINS)[0] for a in activations])
         self.sharpness.append(sharpness)
 
     def state(self) -> dict[str, np.ndarray]:
@@ -53,7 +55,7 @@ class Recorder:
         """Return what was recorded, as arrays for an NPZ (see `sharpen`)."""
         layers = [sharpened(layer) for layer in self.network.hidden]
         return {
-            "histogram": np.array(self.histograms, np.int64),
+            "histogram": np.array(self.histograms),
             "edges": EDGES,
             "sharpness": np.array(self.sharpness),
             "centre": np.array([float(layer.centre) for layer in layers]),

@@ -223,7 +223,6 @@ def _compiled(function: Any, arguments: list[str], code: str, arrays: dict[str, 
         arg_units=[1] * len(arguments),
         arg_names=arguments,
         return_unit=1,
-        return_type="float",
         stateless=False,
     )
     made.implementations.add_implementation("numpy", function)
@@ -285,7 +284,7 @@ def _from_outside(
     chances: Chances,
 ) -> Any:
     """Return the operation that tells input neurons to spike, injects, and draws who may fire, before each step."""
-    by_step = np.argsort(stimulus.step, kind="stable")
+    by_step = np.argsort(stimulus.step)  # in any order within a step: all of it is set at once
     forced = np.split(stimulus.neuron[by_step], np.searchsorted(stimulus.step[by_step], np.arange(1, steps)))
     order = np.argsort(stimulus.injected_step, kind="stable")
     bounds = np.searchsorted(stimulus.injected_step[order], np.arange(steps + 1))

@@ -54,7 +54,7 @@ def classify(layout: Layout, frames: np.ndarray, spacing: int = 1, faults: Fault
 
 
 def measure(
-    sweep: str, layout: Layout, frames: Frames, spacing: int = 1, faults: Faults | None = None, **setting: float
+    sweep: str, layout: Layout, frames: Frames, spacing: int, faults: Faults | None = None, **setting: float
 ) -> dict[str, object]:
     """Return one row of a sweep: its name, what was set, and how many frames were classified rightly."""
     correct = int((classify(layout, frames.values, spacing, faults) == frames.labels).sum())

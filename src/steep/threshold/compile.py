@@ -76,7 +76,7 @@ def fold(tensors: dict[str, np.ndarray], block: str, normalized: bool) -> tuple[
     step position folded in."""
     weight = tensors[f"{block}.linear.weight"].astype(np.float64)
     centre = np.full(len(weight), float(tensors[f"{block}.activation.centre"]))
-    bias = tensors.get(f"{block}.linear.bias", np.zeros(len(weight))).astype(np.float64)
+    bias = tensors.get(f"{block}.linear.bias", np.zeros(len(weight)))
     if not normalized:
         return weight, centre - bias
     gamma, beta, mean, variance = (tensors[f"{block}.norm.{name}"].astype(np.float64) for name in NORM)
