@@ -19,7 +19,15 @@ from permissions import closed
 
 from steep.frames import Frames
 from steep.population import train_population
-from steep.recipes import Adaptive, Augmentation, PopulationRecipe, SharpeningRecipe, TrainingRecipe, Uniform
+from steep.recipes import (
+    Adaptive,
+    Augmentation,
+    Distillation,
+    PopulationRecipe,
+    SharpeningRecipe,
+    TrainingRecipe,
+    Uniform,
+)
 from steep.sharpening.training import sharpen
 from steep.training import continue_original, train_original
 
@@ -160,6 +168,36 @@ def test_a_checkpoint_of_something_else_is_ignored(
     path.write_bytes(written)
     caplog.clear()
     assert outcome(continue_original(original, SPEC, RECIPE, bars, bars, 3, path)) == expected
+    assert "goes on after epoch 2" in caplog.text
+
+
+def test_a_checkpoint_of_another_sharpening_is_ignored(
+    bars: Frames, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another teacher, none, other validation frames, another schedule: the outcome of a fresh start."""
+    caplog.set_level(logging.INFO)
+    path = tmp_path / "checkpoint.npz"
+    original, teacher, another = (train_original(SPEC, RECIPE, bars, bars, seed)[0].tensors() for seed in (3, 4, 5))
+    taught = replace(SHARPENING, distillation=Distillation(teacher="original", weight=0.5, temperature=2.0))
+    arguments = (original, SPEC, taught, bars, bars, 3)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        kill_after(patch, 2)
+        sharpen(*arguments, path, teacher)
+    written = path.read_bytes()
+    for others, other_teacher in (
+        (arguments, another),
+        ((original, SPEC, SHARPENING, bars, bars, 3), None),
+        ((original, SPEC, taught, bars, bars.take(slice(200)), 3), teacher),
+        ((original, SPEC, replace(taught, schedule=Uniform(full_at=0.9)), bars, bars, 3), teacher),
+    ):
+        path.write_bytes(written)
+        caplog.clear()
+        found = outcome(sharpen(*others, path, other_teacher))
+        assert "of other code, data, recipe, seed or processor, ignored" in caplog.text
+        assert found == outcome(sharpen(*others, None, other_teacher))
+    path.write_bytes(written)
+    caplog.clear()
+    assert outcome(sharpen(*arguments, path, teacher)) == outcome(sharpen(*arguments, None, teacher))
     assert "goes on after epoch 2" in caplog.text
 
 

@@ -102,8 +102,11 @@ def test_every_claim_is_judged_and_generated_data_are_not() -> None:
 
 def test_a_study_without_rows_of_the_talk_says_so() -> None:
     table = verdict_table(talk({"c": 97.5}, math.nan, 1), STUDY)
-    assert answer(table, "validation").startswith("No experiment of this study is a row of the talk")
-    assert "validation accuracy by −0.50 points" in answer(table, "validation")
+    assert answer(table, "validation") == (
+        "No experiment of this study is a row of the talk. Against the same network with ordinary activations, spiking"
+        " changes validation accuracy by −0.50 points. Against the continued network, the fairer comparison, it is"
+        " −0.60."
+    )
     assert "reproduced" not in rule_note(table).lower()
     alone = verdict_table(talk({"a": 97.1}, math.nan, 1), STUDY)
     assert "one seed has no spread" in rule_note(alone)
@@ -159,3 +162,100 @@ def test_the_table_is_made_from_the_file_of_the_same_study(tmp_path: Path) -> No
     table.drop(columns="frames").to_csv(tmp_path / "talk.csv", index=False)
     with pytest.raises(SteepError, match="lacks the column frames"):
         tabulate(tmp_path / "talk.csv", STUDY)
+
+
+def apart(**changes: list[float | str]) -> pd.DataFrame:
+    """Return the verdicts of A and B, of which every number has an interval of its own: 0.1, 0.2, 0.3, 0.4."""
+    table = talk({"b": 96.5, "a": 97.125}).assign(
+        threshold_ci95=0.2, spiking_cost_ci95=0.3, spiking_cost_continued_ci95=0.4
+    )
+    return verdict_table(table.assign(**changes), STUDY)
+
+
+def test_what_lies_at_the_end_of_the_interval_is_within_it() -> None:
+    """Eighths, which are exact in binary."""
+    assert verdict(97.0, 97.25, 0.25) == verdict(97.25, 97.0, 0.25) == "reproduced"
+    assert verdict(97.0, 97.375, 0.25, 0.125) == "reproduced"
+    assert verdict(97.0, 97.5, 0.25, 0.125) == "not reproduced" and verdict(97.5, 97.0, 0.25, 0.125) == "better"
+    assert verdict(97.0, 98.0, 1.0) == "reproduced" and verdict(97.0, 98.0, 1.125) == "undecided"
+
+
+def test_the_mean_differs_beyond_its_interval_and_the_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an accuracy and, twice as wide, of a difference of two."""
+    monkeypatch.setattr("steep.analysis.verdicts.ROUNDING", 0.125)
+    for above, differs in ((0.375, [False, False, False]), (0.5, [False, True, False]), (0.5625, [False, True, True])):
+        table = verdict_table(talk({"a": 97 + above}, ci=0.25), STUDY)
+        assert table["mean_differs"].tolist() == differs
+    assert table["allowed"].tolist() == [0.25 * math.sqrt(6) + width for width in (0.125, 0.125, 0.25)]
+
+
+def test_every_claim_has_its_own_numbers() -> None:
+    table = apart().set_index(["experiment", "claim"]).loc["b"]
+    assert table["ours"].tolist() == [98.0, 96.5, -1.5] and table["talk"].tolist() == [98.0, 97.0, -1.0]
+    assert table["difference"].tolist() == [0.0, -0.5, -0.5]
+    assert table["ours_ci95"].tolist() == [0.1, 0.2, 0.3]
+    assert table["allowed"].tolist() == [
+        width * math.sqrt(6) + rounding for width, rounding in ((0.1, 0.05), (0.2, 0.05), (0.3, 0.1))
+    ]
+    assert table["talk_half_range"].tolist() == [0.0, 0.0, 0.0]
+    cost = table.loc["spiking_cost"]
+    assert cost["continued"] == pytest.approx(-1.6) and cost["continued_ci95"] == 0.4
+    assert table[["continued", "continued_ci95"]].iloc[:2].isna().all(axis=None)
+
+
+def test_a_range_is_that_of_the_cost_alone() -> None:
+    study = STUDY | {"experiments": {"a": {"dataset": "mnist", "talk": {"spiking_cost": [-2, -1]}}}}
+    assert verdict_table(talk({"a": 97.0}), study)["talk_half_range"].tolist() == [0.0, 0.0, 0.5]
+
+
+def test_the_overview_has_a_row_for_each_experiment_and_no_cost() -> None:
+    """In the order of the study, numbers as numbers."""
+    shown = overview(apart(talk_spiking=[97.0, math.nan]))
+    of_claims = [
+        f"{value}_{claim}" for value in ("talk", "ours", "ours_ci95", "verdict") for claim in ("original", "spiking")
+    ]
+    assert list(shown) == ["experiment", *of_claims, "network", "data", "generated", "seeds"]
+    assert shown["experiment"].tolist() == ["b", "a"] and shown["network"].tolist() == ["B", "A"]
+    numbers = shown[[name for name in of_claims if not name.startswith("verdict")]]
+    assert (numbers.dtypes == np.float64).all()
+    assert numbers.iloc[0].tolist() == [98.0, 97.0, 98.0, 96.5, 0.1, 0.2]
+    assert shown["verdict_spiking"].tolist() == ["reproduced", "not in the talk"]
+
+
+def test_the_answer_names_the_ends_and_lists_the_networks() -> None:
+    text = answer(verdict_table(talk({"b": 97.1, "c": 96.25, "a": 97.0, "g": 97.5}), STUDY), "test")
+    assert "changes test accuracy by −1.75 points (C) to −0.50 (G)." in text
+    assert "The spiking cost is reproduced for B and A." in text
+    assert "is reproduced in 2 (B and A)." in text and "not in the talk" not in text
+    study = STUDY | {"experiments": {name: {"dataset": "mnist"} for name in "abd"}}
+    three = answer(verdict_table(talk({"b": 97.1, "a": 97.0, "d": 97.0}), study), "test")
+    assert "reproduced in 3 (B, A and D)." in three
+    two = answer(verdict_table(talk({"a": 97.1, "b": 97.0}), STUDY), "test")
+    assert "by −1.00 points (B) to −0.90 (A)." in two
+
+
+def test_only_what_is_reproduced_is_reproduced_narrowly() -> None:
+    table = verdict_table(talk({"a": 97.0, "b": 95.0}), STUDY)
+    assert table["mean_differs"].any() and "Reproduced narrowly" not in answer(table, "test")
+
+
+def test_generated_data_that_the_talk_does_not_have() -> None:
+    table = talk({"a": 97.0, "g": 97.0})
+    table.loc[1, ["talk_original", "talk_spiking"]] = math.nan
+    assert "is compared there, and is not in the talk." in answer(verdict_table(table, STUDY), "test")
+
+
+def test_the_continued_network_is_named_where_every_experiment_has_one() -> None:
+    table = talk({"a": 97.0, "b": 97.0})
+    assert "Against the continued network, the fairer comparison, it is −1.10." in answer(
+        verdict_table(table, STUDY), "test"
+    )
+    table.loc[1, "spiking_cost_continued"] = math.nan
+    assert "continued network" not in answer(verdict_table(table, STUDY), "test")
+
+
+def test_the_note_gives_the_narrowest_and_the_widest_interval() -> None:
+    note = rule_note(apart())
+    assert f"(here ±{0.1 * math.sqrt(6) + 0.05:.2f} to ±{0.3 * math.sqrt(6) + 0.1:.2f} points)" in note
+    assert "widened by its rounding (here" in note and "Student's t" in note
+    assert "one seed has no spread" in rule_note(apart(seeds=[5, 1]))

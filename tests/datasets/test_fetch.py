@@ -27,6 +27,8 @@ from steep.files import reading
 
 DATA = bytes(range(256)) * 4000
 DIGEST = hashlib.sha256(DATA).hexdigest()
+EVIL = b"x" + DATA[1:]
+EVIL_DIGEST = hashlib.sha256(EVIL).hexdigest()
 
 
 def whole(path: Path) -> Path:
@@ -59,12 +61,13 @@ def _this_machine_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def server(tmp_path: Path) -> Iterator[SimpleNamespace]:
     """Serve DATA as /good/file.gz, cut short as /cut/file.gz, other bytes as /evil/file.gz, a page as /portal/file.gz,
     nothing as /slow/file.gz, an error as /500/file.gz; refuse the first `broken` requests."""
-    state = SimpleNamespace(address="", asked=[], broken=0, over=threading.Event())
+    state = SimpleNamespace(address="", asked=[], encodings=set(), broken=0, over=threading.Event())
     page = b"\n<!DOCTYPE html><html><body>Please log in</body></html>"
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             state.asked.append(self.path)
+            state.encodings.add(self.headers["Accept-Encoding"])
             kind = self.path.split("/")[1]
             if state.broken:
                 state.broken -= 1
@@ -83,7 +86,7 @@ def server(tmp_path: Path) -> Iterator[SimpleNamespace]:
                 "unsized": DATA,
                 "cut": DATA,
                 "odd": DATA,
-                "evil": b"x" + DATA[1:],
+                "evil": EVIL,
                 "portal": page,
             }.get(kind)
             if body is None:
@@ -253,7 +256,7 @@ def test_a_download_is_verified_kept_and_not_repeated(
     assert found.read_bytes() == DATA and files_in(tmp_path) == ["cache/set/file.gz"]
     assert found.stat().st_mode & 0o777 == 0o644  # whoever shares the folder may read it
     assert obtain(*arguments) == found
-    assert server.asked == ["/good/file.gz"]
+    assert server.asked == ["/good/file.gz"] and server.encodings == {"identity"}  # the file's own bytes
     progress = [record.message for record in caplog.records if "%" in record.message]
     assert progress == [f"file.gz: {tenth}0% of 1.0 MB" for tenth in range(1, 11)]
     assert f"file.gz: downloading from {server.address}/good/ (attempt 1 of 3)" in caplog.messages
@@ -274,6 +277,9 @@ def test_the_next_address_and_the_next_attempt_are_tried(
     waited.clear()
     refused((f"{server.address}/500/",), [], tmp_path / "other")
     assert waited == [2, 4, 0]
+    waited.clear()
+    refused((f"{server.address}/404/",), [], tmp_path / "other")
+    assert waited == []  # there is nobody left to ask again
 
 
 @pytest.mark.parametrize(
@@ -285,11 +291,11 @@ def test_the_next_address_and_the_next_attempt_are_tried(
         ("429", 3, "HTTP 429 Too Many Requests"),
         ("500", 3, "HTTP 500 Internal Server Error"),
         ("cut", 3, "the transfer was cut off (IncompleteRead(5000 bytes read, 1019000 more expected))"),
-        ("evil", 3, "1024000 bytes came with SHA-256 "),
+        ("evil", 3, f"1024000 bytes came with SHA-256 {EVIL_DIGEST[:16]}..., not {DIGEST[:16]}...: cut off or altered"),
         ("portal", 3, "a web page came instead of the file, perhaps a login page of this network; open the address"),
         ("slow", 3, "no answer within 0.2 s"),
         ("odd", 3, "not an answer of a web server ("),
-        ("circle", 1, "Exceeded 30 redirects"),
+        ("circle", 1, "Exceeded 30 redirects.)"),
     ],
 )
 def test_each_failure_is_told_as_what_it_is(
@@ -410,3 +416,143 @@ def test_offline_one_line_gives_three_ways(tmp_path: Path, closed_port: int) -> 
     ):
         assert way in text
     assert files_in(tmp_path) == []
+
+
+def answered(status: int) -> requests.exceptions.HTTPError:
+    response = requests.Response()
+    response.status_code, response.reason = status, "Words"
+    return requests.exceptions.HTTPError(response=response)
+
+
+FAILURES = [
+    (answered(404), "HTTP 404 Words", True),
+    (answered(408), "HTTP 408 Words", False),
+    (answered(429), "HTTP 429 Words", False),
+    (answered(499), "HTTP 499 Words", True),
+    (answered(500), "HTTP 500 Words", False),
+    (requests.exceptions.ProxyError("x"), "the proxy cannot be used (x); look at HTTPS_PROXY and HTTP_PROXY", False),
+    (
+        requests.exceptions.InvalidProxyURL("x"),
+        "the proxy cannot be used (x); look at HTTPS_PROXY and HTTP_PROXY",
+        False,
+    ),
+    (
+        requests.exceptions.InvalidSchema("no SOCKS"),
+        "a SOCKS proxy is set, which needs the package PySocks; look at HTTPS_PROXY and ALL_PROXY",
+        True,
+    ),
+    (requests.exceptions.InvalidSchema("x"), "x", True),
+    (
+        requests.exceptions.SSLError("x"),
+        "no trusted connection (x); a network with a certificate of its own needs REQUESTS_CA_BUNDLE",
+        True,
+    ),
+    (requests.exceptions.ConnectTimeout("x"), "no answer within 30 s", False),
+    (requests.exceptions.ReadTimeout("x"), "no answer within 30 s", False),
+    (requests.exceptions.ChunkedEncodingError("x"), "the transfer was cut off (x)", False),
+    (requests.exceptions.ContentDecodingError("x"), "the transfer was cut off (x)", False),
+    (
+        requests.exceptions.ConnectionError(socket.gaierror(-2, "x")),
+        "the name of the host is not found (x); is there a network?",
+        False,
+    ),
+    (requests.exceptions.ConnectionError(OSError(5, "x")), "no connection (x)", False),
+    (requests.exceptions.TooManyRedirects("x"), "x", True),
+    (OSError(5, "x"), "x; look at REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE", True),
+    (ValueError(), "not an answer of a web server (ValueError)", False),
+]
+
+
+@pytest.mark.parametrize(("error", "words", "lasting"), FAILURES, ids=range(len(FAILURES)))
+def test_every_error_has_its_words_and_is_lasting_or_not(error: Exception, words: str, lasting: bool) -> None:
+    found = explain(error)
+    assert (str(found), found.lasting) == (words, lasting)
+
+
+def test_the_cause_of_an_error_is_told() -> None:
+    outer = requests.exceptions.ConnectionError("outer")
+    outer.__cause__ = ConnectionResetError(104, "inner")
+    assert str(explain(outer)) == "no connection (inner)"
+
+
+def test_progress_is_told_at_every_tenth_and_never_beyond_the_whole(caplog: pytest.LogCaptureFixture) -> None:
+    """Also where more comes than was announced, and where nothing was."""
+    caplog.set_level("INFO")
+    progress = fetch.SparseProgress("file")
+    progress.update(5)
+    progress.total = 2_000_000
+    progress.reset()
+    for count in (199_999, 1, 399_999, 3_000_000, 1):
+        progress.update(count)
+    assert caplog.messages == ["file: 10% of 2.0 MB", "file: 20% of 2.0 MB", "file: 100% of 2.0 MB"]
+
+
+def test_all_places_are_named(tmp_path: Path, server: SimpleNamespace) -> None:
+    """Every mirror, what is wrong with every file, and every address."""
+    mirrors = [tmp_path / name for name in ("one", "two")]
+    for mirror in mirrors:
+        (mirror / "set" / "file.gz").mkdir(parents=True)
+    said = refused((f"{server.address}/404/", f"{server.address}/403/"), mirrors, tmp_path / "cache")
+    one, two = (mirror / "set" for mirror in mirrors)
+    assert f"not usable ({one}/file.gz: a folder, not a file; {two}/file.gz: a folder, not a file) and could" in said
+    first, second = (f"{server.address}/{code}/file.gz: HTTP {code}" for code in (404, 403))
+    assert f"downloaded ({first} Not Found; {second} Forbidden)." in said
+    assert f"put it into a mirror folder ({one}, {two});" in said
+
+
+def test_a_mirror_s_file_comes_before_a_download_of_earlier(tmp_path: Path) -> None:
+    for folder in ("mirror", "cache"):
+        (tmp_path / folder / "set").mkdir(parents=True)
+        (tmp_path / folder / "set" / "file.gz").write_text(folder)
+    found = obtain("set", "file.gz", DIGEST, (), [tmp_path / "mirror"], tmp_path / "cache", Path.read_text)
+    assert found == "mirror"
+
+
+def sending(monkeypatch: pytest.MonkeyPatch, body: bytes | Exception) -> None:
+    """Let every address send `body`, or fail so."""
+
+    def send(url: str, place: Path, _: None) -> None:
+        if isinstance(body, Exception):
+            raise body
+        place.write_bytes(body)
+
+    monkeypatch.setattr("pooch.HTTPDownloader", lambda **_: send)
+
+
+@pytest.mark.parametrize(
+    ("body", "is_page"),
+    [
+        (b"<!DOCTYPE html>", True),
+        (b"<!doctype html>", True),
+        (b" \r\n\t<html>", True),
+        (b"<HEAD>", True),
+        (b"<?xml version='1.0'?>", True),
+        (b"text <html>", False),
+        (b"<body>", False),
+    ],
+)
+def test_a_page_is_told_from_a_damaged_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: bytes, is_page: bool
+) -> None:
+    sending(monkeypatch, body)
+    said = refused(("https://a/",), [], tmp_path)
+    digest = (
+        f"{len(body)} bytes came with SHA-256 {hashlib.sha256(body).hexdigest()[:16]}..., not {DIGEST[:16]}...: cut"
+    )
+    assert ("a web page came instead of the file" in said, f"{digest} off" in said) == (is_page, not is_page)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ssl.SSLError(1, "bad record"), "https://b/file.gz: bad record; look at REQUESTS_CA_BUNDLE"),
+        (OSError("no number"), "https://b/file.gz: no number; look at REQUESTS_CA_BUNDLE"),
+        (OSError(28, "No space left on device"), "file.gz: cannot be written (No space left on device); make room"),
+    ],
+)
+def test_the_disk_s_errors_are_told_from_the_network_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, words: str
+) -> None:
+    """A library's errors may have a number too; after one of them the next address is tried."""
+    sending(monkeypatch, error)
+    assert words in refused(("https://a/", "https://b/"), [], tmp_path)

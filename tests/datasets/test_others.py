@@ -260,3 +260,14 @@ def test_groups_are_taken_whole_in_the_order_they_appear() -> None:
     assert first_groups(groups, 1).tolist() == [True, False, True, False, False, False]
     assert first_groups(groups, 2).tolist() == [True, False, True, False, False, False]
     assert first_groups(groups, 3).tolist() == [True, True, True, False, True, False]
+
+
+def test_the_camera_cuts_at_0_and_255(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is more light than 8 bits can tell, and where there is less than none."""
+    monkeypatch.setattr(hyperspectral, "PHOTONS", 6000.0)
+    monkeypatch.setattr(hyperspectral, "BASELINE", -50.0)
+    frames, _ = hyperspectral.generate(2, np.random.default_rng(0))
+    pixels = frames.flat[frames.labels > 0]
+    brightest = hyperspectral.emission().sum(axis=0).argmax()
+    assert (pixels[:, brightest] == 255).all() and (pixels[:, 0] == 0).all()
+    assert ((pixels > 0) & (pixels < 255)).any(axis=1).all()

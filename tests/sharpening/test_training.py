@@ -9,22 +9,23 @@ from scipy.special import softmax
 
 from steep.errors import SteepError
 from steep.frames import Frames
-from steep.networks import ACTIVATIONS, as_tensor, logits
+from steep.networks import ACTIVATIONS, DeepNetwork, as_tensor, logits
 from steep.recipes import (
     CEILING_QUANTILE,
     Adaptive,
     Augmentation,
+    BottomUp,
     Distillation,
     SharpeningRecipe,
     StepShape,
     TrainingRecipe,
     Uniform,
 )
-from steep.sharpening.activation import SHAPES
-from steep.sharpening.training import EDGES, distillation, sharpen
+from steep.sharpening.activation import SHAPES, sharpened_network
+from steep.sharpening.training import EDGES, Recorder, distillation, sharpen
 from steep.simulators import load_simulator
 from steep.threshold.compile import compile_network
-from steep.training import augment, continue_original, train_original
+from steep.training import Objective, augment, continue_original, train_original
 
 SPEC = {
     "input_shape": [1, 6, 6],
@@ -207,3 +208,82 @@ def test_control_and_sharpening_see_the_same_batches(
     sharpen(original.tensors(), SPEC, recipe, *split, seed=3)
     assert len(control) == recipe.epochs * (200 // recipe.batch_size)
     assert seen == control and not set(control) & set(first)
+
+
+def test_every_activation_counts_in_one_bin() -> None:
+    """What lies beyond the ends in the first and the last; a bin begins with its lower edge."""
+    values = [-9.0, -0.5, -0.0, 0.009, 0.011, 0.5, 1.489, 1.491, 1.51, 1.6, 1e30, np.inf]
+    recorder = Recorder(sharpened_network(SPEC), torch.zeros(0))
+    recorder.record([torch.tensor(values), torch.tensor([1.0, 1.0])], (0.5, 0.25))
+    histogram = recorder.arrays()["histogram"]
+    assert histogram.dtype == np.int64 and histogram.shape == (1, 2, len(EDGES) - 1)
+    assert {int(at): int(histogram[0, 0, at]) for at in np.flatnonzero(histogram[0, 0])} == {
+        0: 4,
+        1: 1,
+        25: 1,
+        74: 1,
+        75: 5,
+    }
+    assert histogram[0, 1, 50] == histogram[0, 1].sum() == 2
+    assert recorder.arrays()["sharpness"].tolist() == [[0.5, 0.25]]
+
+
+def test_one_hidden_layer_is_sharpened(split: tuple[Frames, Frames]) -> None:
+    spec = SPEC | {"layers": [{"kind": "dense", "units": 12}]}
+    original, _ = train_original(spec, RECIPE, *split, seed=3)
+    _, history, recorded = sharpen(original.tensors(), spec, SHARPENING, *split, seed=3)
+    assert history[-1]["validation_accuracy"] > 90
+    assert recorded["histogram"].shape[:2] == (5, 1) and str(recorded["shape"]) == "sigmoid"
+
+
+def test_what_is_recorded_is_what_the_network_was(split: tuple[Frames, Frames]) -> None:
+    """Layer by layer: sharpness, which history gives the mean of, and centre and slope; nothing was learnt before."""
+    original, _ = train_original(SPEC, RECIPE, *split, seed=3)
+    recipe = replace(SHARPENING, schedule=BottomUp(full_at=0.5))
+    network, history, recorded = sharpen(original.tensors(), SPEC, recipe, *split, seed=3)
+    assert recorded["sharpness"].tolist() == [[0, 0], [1, 0], [1, 1], [1, 1], [1, 1]]
+    assert [row["sharpness"] for row in history] == [0, 0.5, 1, 1, 1]
+    assert [np.isnan(row["train_loss"]) for row in history] == [True, False, False, False, False]
+    for name in ("centre", "slope"):
+        kept = [float(network.tensors()[f"blocks.{number}.activation.{name}"]) for number in (0, 1)]
+        assert recorded[name].tolist() == kept
+    assert [block.activation.surrogate_slope for block in network.hidden] == [recipe.surrogate_slope] * 2
+
+
+def test_tanh_is_recorded_between_0_and_1(split: tuple[Frames, Frames]) -> None:
+    spec = SPEC | {"activation": "tanh"}
+    original, _ = train_original(spec, RECIPE, *split, seed=3)
+    _, _, recorded = sharpen(original.tensors(), spec, replace(SHARPENING, epochs=1), *split, seed=3)
+    for number, values in enumerate(original.eval().activations(as_tensor(split[1]))):
+        assert recorded["histogram"][0, number].tolist() == np.histogram((values.numpy() + 1) / 2, EDGES)[0].tolist()
+
+
+def test_some_frames_calibrate_and_some_are_recorded(
+    split: tuple[Frames, Frames], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("steep.sharpening.training.RECORDED_FRAMES", 7)
+    monkeypatch.setattr("steep.sharpening.training.CALIBRATION_FRAMES", 30)
+    original, _ = train_original(SPEC, RECIPE, *split, seed=3)
+    recipe = replace(SHARPENING, epochs=1, ceiling=0.5)
+    _, _, recorded = sharpen(original.tensors(), SPEC, recipe, *split, seed=3)
+    assert recorded["histogram"].sum(-1).tolist() == [[7 * 12, 7 * 8]] * 2
+    first = original.eval().activations(as_tensor(split[0].first(30)))[0]
+    assert recorded["centre"][0] == pytest.approx(np.quantile(first[first > 0], 0.5) / 2, rel=1e-6)
+
+
+def test_the_teacher_neither_drops_out_nor_estimates(
+    split: tuple[Frames, Frames], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the network that it is when it is tested, asked with the recipe's weight and temperature."""
+    asked: list[tuple[bool, float, float]] = []
+
+    def watched(teacher: DeepNetwork, weight: float, temperature: float) -> Objective:
+        asked.append((teacher.training, weight, temperature))
+        return distillation(teacher, weight, temperature)
+
+    monkeypatch.setattr("steep.sharpening.training.distillation", watched)
+    original, _ = train_original(SPEC, RECIPE, *split, seed=3)
+    taught = Distillation(teacher="original", weight=0.75, temperature=3.0)
+    recipe = replace(SHARPENING, distillation=taught, epochs=1)
+    sharpen(original.tensors(), SPEC, recipe, *split, seed=3, teacher=original.tensors())
+    assert asked == [(False, 0.75, 3.0)]

@@ -90,3 +90,63 @@ def test_a_broken_file_is_read_or_refused_in_one_line(tmp_path: Path) -> None:
             refused += 1
             assert re.fullmatch(rf"{tmp_path}/out:\d+: .+", str(error)), error
     assert refused > 100
+
+
+def text_of(outputs: tuple[Output, ...], spikes: dict[int, int], steps: int, inputs: int = 0) -> str:
+    """Return what is recorded of two neurons, the first `inputs` of them input neurons, that spike at the steps."""
+    empty = np.zeros((steps, 0), np.float32)
+    recording = Recording(np.array([*spikes]), np.array([*spikes.values()]), empty, empty)
+    return recorded_text(traces_of(outputs), recording, np.zeros(0, np.int64), steps, np.arange(2) < inputs)
+
+
+def test_a_million_steps_are_written_and_read(tmp_path: Path) -> None:
+    text = text_of((Output(0),), {999_999: 0}, 10**6)
+    assert text == "$t\t0\n999999\t1\n"
+    (tmp_path / "out").write_text(text)
+    assert read_recorded(tmp_path / "out") == {"0": {999_999: 1}}
+    (tmp_path / "out").write_text("$t\t0\n1000000\t1\n")
+    with pytest.raises(SteepError, match="out:2: the time is '1000000', not a whole step of up to six digits"):
+        read_recorded(tmp_path / "out")
+
+
+def test_an_input_neuron_has_no_membrane_to_record() -> None:
+    """Neither a column nor a line in a step in which nothing else is there."""
+    outputs = (Output(0, ("pV",)), Output(1))
+    assert text_of(outputs, {0: 0, 2: 1}, 4, inputs=1) == "$t\t1\n2\t1\n"
+    assert text_of(outputs[:1], {0: 0}, 4, inputs=1) == ""
+
+
+def test_every_blank_of_a_column_s_name_is_written_otherwise() -> None:
+    assert text_of((Output(0, ("c a b  c",)),), {1: 0}, 2) == "$t\t_a_b__c\n1\t1\n"
+
+
+NUMBERS = ["0", "007", "-2.5", "5.", ".5", "-.5e2", "1e5", "1e-05", "1e+05", "inf", "-inf"]
+NO_NUMBERS = ["+1", "--1", ".", "-", "1e", "e5", "0x1", "1_0", "1,5", " 1", "1 ", "nan", "infinity", "\u0661"]
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_numbers_are_read_in_every_form_of_c_and_in_no_other(tmp_path: Path, ending: str) -> None:
+    def read(number: str) -> dict[str, dict[int, float]]:
+        (tmp_path / "out").write_bytes(f"$t\ta{ending}3\t{number}{ending}".encode())
+        return read_recorded(tmp_path / "out")
+
+    for number in NUMBERS:
+        assert read(number) == {"a": {3: float(number)}}
+    for number in NO_NUMBERS:
+        with pytest.raises(SteepError, match=re.escape(f"out:2: column a holds {number!r}, not a number")):
+            read(number)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("$t\ta\n" + "1" * 99 + "\t1\n", f"2: the time is '{'1' * 40}', not a whole step"),
+        ("$t\ta\n1\t" + "x" * 99 + "\n", f"2: column a holds '{'x' * 40}', not a number"),
+        ("$t\t" + "b" * 99 + "\n1\tx\n", f"2: column {'b' * 40} holds 'x', not a number"),
+        ("$t\ta\ta\n1\t1\t1\n", "1: a header has empty cells for the columns above it and new names after them"),
+    ],
+)
+def test_long_cells_are_cut_and_names_come_once(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "out").write_text(text)
+    with pytest.raises(SteepError, match=f"out:{message}"):
+        read_recorded(tmp_path / "out")

@@ -19,7 +19,7 @@ from steep.frames import Frames
 from steep.simulators import load_simulator
 from steep.stpu import reference
 from steep.stpu.elementfile import recorded_text, traces_of
-from steep.stpu.export import AnswerTable, export, read_classes
+from steep.stpu.export import AnswerTable, digest_of, export, read_classes
 from steep.stpu.textmodel import read_model, write_model
 from steep.threshold.network import DenseLink, Population, ThresholdNetwork, dense, or_pool
 from steep.threshold.readouts import attach, decode, winner_take_all
@@ -248,6 +248,9 @@ OTHERS = [
     ("potential", PROBES.replace("-2.5", "inf"), "column 6.V has no number for frame 1, at step 4"),
     ("potential", SPIKES, "column 5 is not in the table"),
     ("wta", PROBES, "column 5.V is not in the table"),
+    ("wta", SPIKES + "5\t\t1\t\n6\t\t1\t\n", "a mark at step 5 is not in the table"),
+    ("wta", SPIKES.replace("\t6", f"\t{'9' * 99}"), f"column {'9' * 40} is not in the table"),
+    ("wta", SPIKES.replace("\t5\t7", "\t9\t7").replace("\t6", "\t8"), "column 8 is not in the table"),
 ]
 
 
@@ -312,7 +315,10 @@ def test_other_frames_are_refused(
         (999_998, 1.0, "potential", None),
         (999_999, 1.0, "potential", "potentials of up to 1000000.0 have more digits"),
         (999_999, 1.0, "wta", None),
+        (-100_000, 0.5, "potential", "potentials of up to 100000.5 have more digits"),
+        (1, -100_000.5, "potential", "potentials of up to 100001.5 have more digits"),
         (2**23 - 3, 0.5, "wta", None),
+        (2**23 - 3, 1.0, "wta", "sums of up to 8.38861e+06 are not exact"),
         (2**23 - 2, 0.5, "wta", "sums of up to 8.38861e+06 are not exact"),
     ],
 )
@@ -327,3 +333,101 @@ def test_what_the_element_cannot_tell_exactly(weight: int, threshold: float, rea
     else:
         with pytest.raises(SteepError, match=re.escape(message)):
             export(network, frames, readout, key, 2, inexact=False)
+
+
+def one_layer(weight: list[list[int]], threshold: list[float], input_top: int = 1) -> ThresholdNetwork:
+    layer = DenseLayer(np.array(weight, np.int32), np.array(threshold))
+    return ThresholdNetwork((1, 1, len(weight[0])), (layer,), input_top)
+
+
+def some(values: list[list[int]]) -> Frames:
+    """Return frames of one row each, of class 0."""
+    rows = np.array(values, np.uint8)[:, None, None]
+    return Frames(rows, np.zeros(len(rows), np.uint8), 4, full_scale=1)
+
+
+def shown_by(tmp_path: Path, network: ThresholdNetwork, frames: Frames) -> list[int]:
+    """Return the classes that the element tells by its potentials."""
+    model, table = export(network, frames, "potential", np.eye(network.sizes[-1], dtype=bool), 2)
+    write_model(tmp_path / "model", model)
+    (tmp_path / "out").write_text(recorded(tmp_path / "model", table))
+    return read_classes(table, tmp_path / "out").tolist()
+
+
+def test_an_output_unit_without_synapses_has_its_threshold_for_potential(tmp_path: Path) -> None:
+    """The last unit: 3 - 1/2 against 1, -1/2 against 1."""
+    assert shown_by(tmp_path, one_layer([[3, 0], [0, 0]], [0.5, -1.0]), some([[1, 0], [0, 1]])) == [0, 1]
+    with pytest.raises(SteepError, match=re.escape("potentials of up to 100000.5 have more digits")):
+        shown_by(tmp_path, one_layer([[3, 0], [0, 0]], [0.5, -100_000.5]), some([[1, 0]]))
+
+
+def test_the_lowest_potential_that_can_be_is_cleared_too(tmp_path: Path) -> None:
+    """-3 - 2 is what no potential lies below; what were left of it would be read with the next frame."""
+    assert shown_by(tmp_path, one_layer([[-3], [-1]], [2.0, 0.0]), some([[1]] * 4)) == [1] * 4
+
+
+def test_the_marker_is_an_input_neuron_like_any_other(network: ThresholdNetwork, frames: Frames) -> None:
+    model, table = export(network, frames, "potential", np.eye(4, dtype=bool), 2)
+    assert table.marker == model.network.count - 1 and model.network.is_input[-1]
+    for name in ("initial", "threshold", "reset", "leak"):
+        values = getattr(model.network, name)
+        assert values.dtype == np.float64 and values[-1] == 0
+
+
+def test_only_units_that_stand_for_a_class_are_recorded(network: ThresholdNetwork, frames: Frames) -> None:
+    """Each once, though it may stand for two; and the marker, last."""
+    key = np.array([[False, True, False, True], [False, True, False, False]])
+    model, table = export(network, frames, "spikes", key, 1)
+    first = table.marker - 5  # the clock stands between the units and the marker
+    assert [output.neuron for output in model.outputs] == [first + 1, first + 3, table.marker]
+    assert table.neurons.tolist() == [first + 1, first + 3, first + 1] and table.classes.tolist() == [0, 0, 1]
+
+
+def test_a_network_of_currents_is_refused_with_frames_of_spikes() -> None:
+    with pytest.raises(SteepError, match="no currents; use an encoding of spikes"):
+        export(one_layer([[1]], [0.5], input_top=255), some([[1]]), "wta", np.eye(1, dtype=bool), 1)
+
+
+def test_a_class_without_neurons_is_never_told(tmp_path: Path) -> None:
+    """However low the potentials of the others are."""
+    (tmp_path / "out").write_text(PROBES)
+    assert read_classes(replace(table("potential"), classes=np.array([0, 2])), tmp_path / "out").tolist() == [2, 0]
+
+
+def test_everything_about_frames_is_in_their_digest(frames: Frames) -> None:
+    values = frames.values.copy()
+    values[-1, 0, -1, -1] ^= 1
+    others = (
+        replace(frames, full_scale=255),
+        replace(frames, values=frames.values.reshape(9, 1, 4, 9)),
+        replace(frames, values=values),
+        replace(frames, labels=frames.labels[::-1].copy()),
+        frames.first(8),
+    )
+    assert len({digest_of(each) for each in (frames, *others)}) == 6
+    assert digest_of(replace(frames, values=frames.values.copy())) == digest_of(frames)
+
+
+def test_a_table_holds_the_largest_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    steps = np.append(np.arange(10_000), 65_535)
+    AnswerTable("spikes", 65_535, np.array([65_534]), np.array([255]), steps, "f" * 64).save(path)
+    text = path.read_text()
+    for written in (text, "\ufeff" + text, text.replace("\n", "\r\n")):
+        path.write_bytes(written.encode())
+        found = AnswerTable.load(path)
+        assert (found.marker, found.neurons.tolist(), found.classes.tolist()) == (65_535, [65_534], [255])
+        assert np.array_equal(found.steps, steps)
+    for old, new, line in (
+        ("marker,65535", "marker,655350", 4),
+        ("class,65534,255", "class,65534,2550", 5),
+        ("class,65534,255", "class,655340,255", 5),
+        ("frames,10001", "frames,010001", 3),
+        ("frames,10001", "frames,100010", 3),
+        ("step,10000,65535", "step,10000,655350", 10_006),
+        ("f" * 64, "f" * 63, 3),
+        ("f" * 64, "F" * 64, 3),
+    ):
+        path.write_text(text.replace(old, new))
+        with pytest.raises(SteepError, match=rf"table.csv:{line}: "):
+            AnswerTable.load(path)

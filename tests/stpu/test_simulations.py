@@ -4,6 +4,7 @@ by hand."""
 import os
 import struct
 import tracemalloc
+import warnings
 from itertools import product
 
 import numpy as np
@@ -213,6 +214,15 @@ class TestByHand:
         """3e38 down twice is minus infinity, which the subtractive leak lifts to the floor, where 2 are not enough."""
         network = one_neuron([-3e38, -3e38, 2], [1, 1, 2], variant="subtractive", precision="float32")
         assert trace(implementation, network, [0], 4) == ([], [0, -np.inf, 2, 2], [0, -np.inf, 2, 2])
+
+    def test_nothing_is_warned_of_an_infinite_membrane(self, implementation: str) -> None:
+        """All of minus infinity leaks: what is left is no number, as in the element."""
+        network = one_neuron([-3e38, -3e38], [1, 1], leak=1.0, precision="float32")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)
+            fired, potential, membrane = trace(implementation, network, [0], 3)
+        assert fired == [] and potential[1] == -np.inf
+        assert np.isnan([potential[2], *membrane[1:]]).all()
 
     def test_below_p_1_a_neuron_over_threshold_may_keep_all_it_has(self, implementation: str) -> None:
         """At p 0 it never fires and, over threshold, never leaks; at half of it the seed decides, for all alike."""

@@ -68,3 +68,16 @@ def test_the_table_says_what_fits_and_why_not(network: ThresholdNetwork) -> None
     assert view["Neurons"] == f"{row['neurons']} of 40*" and view["Buffer slots"].endswith("of 4")
     small = stpu_table({("here", "potential"): layout}, {"neurons": {"limit": 20, "assumed": True}}).iloc[0]
     assert not small["fits"] and "the STPU has 20" in small["why_not"]
+
+
+def test_faults_meet_the_network_with_its_clock(network: ThresholdNetwork, frames: Frames) -> None:
+    """Thresholds below 0 need it; its spikes are lost, and come late, as those of any neuron."""
+    layout = from_threshold_network(network, clock=True)
+    assert layout.clock is not None
+    for row in sweep_faults(network, frames, [0.1, 0.3], seed=5):
+        faults = Faults(dropped=row["dropped"], inserted=row["inserted"], late=row["late"], seed=5)
+        assert row["correct"] == (classify(layout, frames.values, 1, faults) == frames.labels).sum()
+        assert row["accuracy"] == 100 * row["correct"] / 60 and row["frames"] == 60
+    for row in sweep_leak(network, frames, [0.8], [1, 3]):
+        leaking = from_threshold_network(network, clock=True, leak=0.8)
+        assert row["correct"] == (classify(leaking, frames.values, row["spacing"]) == frames.labels).sum()

@@ -152,6 +152,8 @@ def test_every_layer_may_have_its_own_bits() -> None:
     assert largest == [3, 15, 255]
     with pytest.raises(SteepError, match="weight_bits has 2 entries for 3 layers with weights"):
         compile_network(network.tensors(), network.spec, [3, 5])
+    with pytest.raises(SteepError, match="weight_bits has 4 entries for 3 layers with weights"):
+        compile_network(network.tensors(), network.spec, [3, 5, 9, 9])
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -231,9 +233,13 @@ WRONG = [
     ({"blocks.0.activation.centre": None}, "tensor blocks.0.activation.centre is missing: the network is not sharp"),
     ({"blocks.0.activation.sharpness": None}, "is missing: the network is not sharpened, or of an earlier version"),
     ({"blocks.2.activation.sharpness": np.array(0.75)}, "blocks.2.activation.sharpness is 0.75, not 1"),
+    ({"blocks.0.activation.sharpness": np.array(0.9999)}, "blocks.0.activation.sharpness is 0.9999, not 1"),
     ({"blocks.0.norm.bias": np.ones(1)}, r"has shape \(1,\), its specification says \(3,\)"),  # would be broadcast
     ({"blocks.2.linear.bias": np.ones(1)}, r"tensor blocks.2.linear.bias has shape \(1,\)"),
     ({"output.bias": np.full(4, np.nan)}, "tensor output.bias holds what is no number"),
+    ({"output.bias": np.array([0, 0, np.inf, 0])}, "tensor output.bias holds what is no number"),
+    ({"output.bias": np.array([-np.inf, 0, 0, 0])}, "tensor output.bias holds what is no number"),
+    ({"blocks.0.norm.running_var": np.array([1, np.inf, 1])}, "blocks.0.norm.running_var holds what is no number"),
     ({"blocks.0.norm.running_var": np.full(3, -1.0)}, "tensor blocks.0.norm.running_var holds what is no number or no"),
 ]
 
@@ -250,3 +256,70 @@ def test_training_and_compilation_mean_the_same_normalisation() -> None:
     norms = [layer.norm for layer in sharpened(True).hidden]
     assert [norm.eps for norm in norms] == [BATCH_NORM_EPS] * 2
     assert set(sharpened(True).tensors()) <= set(tensor_shapes(SPEC | {"batch_normalization": True}))
+
+
+def test_thresholds_out_of_reach_are_brought_to_its_edge() -> None:
+    """Of hidden units, whose sums are at most `top` times their weights'; 1, -2 become 64, -127 at 8 bits."""
+    weight, far = np.array([[1.0, -2.0], [0.0, 0.0]]), np.array([1e9, -1e9])
+    for threshold, signs in ((far, [1, -1]), (-far, [-1, 1])):
+        for top in (1, 255):
+            integers, found = quantize(weight, threshold, 8, per_unit=True, top=top)
+            assert integers.tolist() == [[64, -127], [0, 0]]
+            assert found.tolist() == [signs[0] * (top * 191 + 0.5), signs[1] * 0.5]
+        _, found = quantize(weight, threshold, 8, per_unit=False)
+        assert found.tolist() == (threshold * 63.5 + 0.5).tolist()
+
+
+def test_the_output_layer_has_one_scale_and_minus_its_bias_for_threshold() -> None:
+    tensors = sharpened(True).tensors()
+    tensors["output.weight"] = np.outer([1.0, 0.5, 0.25, 2.0], [1, -1, 0, 1, 0, 0, 1])
+    tensors["output.bias"] = np.array([1.0, -1.0, 0.25, 1e6])
+    layer = compile_network(tensors, SPEC | {"batch_normalization": True}, [8, 8, 4]).layers[-1]
+    assert layer.weight[:, 0].tolist() == [4, 2, 1, 7] and layer.weight[0].tolist() == [4, -4, 0, 4, 0, 0, 4]
+    assert layer.threshold.tolist() == [-3.5, 3.5, -0.5, -3_499_999.5]
+
+
+def test_only_the_first_layer_reads_currents() -> None:
+    """The thresholds of the others are the same whatever the frames are."""
+    network = sharpened(True)
+    spikes, currents = (compile_network(network.tensors(), network.spec | {"full_scale": top}, 16) for top in (1, 255))
+    assert not np.array_equal(spikes.layers[0].threshold, currents.layers[0].threshold)
+    for one, other in zip(spikes.layers[2:], currents.layers[2:], strict=True):
+        assert np.array_equal(one.threshold, other.threshold)
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_folding_and_rounding_are_those_of_float64(normalize: bool) -> None:
+    """Of stored float32 tensors too: written as float64, they compile to the same integers."""
+    network = sharpened(normalize)
+    stored = {name: tensor.astype(np.float32) for name, tensor in network.tensors().items()}
+    if normalize:
+        stored["blocks.0.linear.bias"] = np.array([0.1, 0.2, 0.3], np.float32)
+    wide = {name: tensor.astype(np.float64) for name, tensor in stored.items()}
+    for block in ("blocks.0", "blocks.2"):
+        for one, other in zip(fold(stored, block, normalize), fold(wide, block, normalize), strict=True):
+            assert one.dtype == np.float64 and np.array_equal(one, other)
+    for one, other in zip(*(compile_network(each, network.spec, 16).layers for each in (stored, wide)), strict=True):
+        if hasattr(one, "weight"):
+            assert np.array_equal(one.weight, other.weight) and np.array_equal(one.threshold, other.threshold)
+
+
+def test_the_output_layer_is_rounded_in_float64_too() -> None:
+    """Of 5,000 weights some lie so near a half-integer that float32 rounds them otherwise."""
+    spec = SPEC | {"batch_normalization": False, "layers": [{"kind": "dense", "units": 500}], "classes": 10}
+    tensors = sharpened_network(spec).tensors()
+    weight = np.random.default_rng(0).normal(size=(10, 500)).astype(np.float32)
+    found = compile_network(tensors | {"output.weight": weight}, spec, 16).layers[-1]
+    scale = (2**15 - 1) / np.abs(weight.astype(np.float64)).max()
+    assert np.array_equal(found.weight, np.rint(weight.astype(np.float64) * scale))
+    assert not np.array_equal(found.weight, np.rint(weight * np.float32(scale)))
+
+
+def test_a_variance_of_0_is_one_and_a_bias_is_needed_where_nothing_else_shifts() -> None:
+    tensors = sharpened(True).tensors() | {"blocks.0.norm.running_var": np.zeros(3)}
+    compile_network(tensors, SPEC | {"batch_normalization": True}, 8)
+    for number in (0, 2):
+        tensors = sharpened(False).tensors()
+        del tensors[f"blocks.{number}.linear.bias"]
+        with pytest.raises(SteepError, match=f"tensor blocks.{number}.linear.bias is missing: the network is not sh"):
+            compile_network(tensors, SPEC | {"batch_normalization": False}, 8)
