@@ -227,6 +227,12 @@ REFUSED = {
         lambda m, x: (lambda y: (y[:, :2].add_(1), y)[1])(torch.relu(m.weights(x))),
         "memory was written to in place",
     ),
+    "frames in another order": (lambda m, x: torch.relu(x).flip(0), "the first axis, over frames, becomes another"),
+    "frames in one": (lambda m, x: torch.relu(x).reshape(-1), "the first axis, over frames, becomes another"),
+    "as many constants as frames": (
+        lambda m, x: torch.relu(x) + torch.arange(len(x), dtype=x.dtype)[:, None],
+        "a constant that is another for every frame",
+    ),
     "square": (lambda m, x: torch.relu(x) ** 2, "pow between two steps is not affine"),
 }
 

@@ -20,7 +20,7 @@ from steep.errors import SteepError
 from steep.modules import affine
 from steep.modules.affine import Affine, Convolve, Matrix, Operator, Select, Term
 from steep.modules.places import places_of
-from steep.modules.trace import Followed, Step, follow
+from steep.modules.trace import FRAMES, Followed, Step, follow
 from steep.threshold.network import ConvLink, DenseLink, Link, Population, SparseLink, Synapses, ThresholdNetwork
 
 MANY = 2**20  # weights of a selection that is written as a convolution of points
@@ -120,7 +120,7 @@ def _wide(tensor: torch.Tensor) -> torch.Tensor:
 def followed(module: nn.Module, given: "Currents | InputSpikes") -> Followed:
     """Return what a sharpened module does to a frame, in terms of spikes, with real weights."""
     rng = np.random.default_rng(0)
-    frame = rng.integers(0, given.top + 1, (1, *given.shape)).astype(np.uint8)
+    frame = rng.integers(0, given.top + 1, (FRAMES, *given.shape)).astype(np.uint8)
     with widened(module):
         return follow(module, given.value(), seen(frame, given), given.top)
 

@@ -308,9 +308,14 @@ def _constant(x: "Tensor | float", shape: Shape) -> np.ndarray:
     """Return a constant that is combined with a value of `shape`, for each channel or unit."""
     if not isinstance(x, Tensor):
         return np.full((shape[0], *(1,) * (len(shape) - 1)), float(x))
-    whole = np.broadcast_to(_numbers(x), (1, *shape))[0]
-    return affine.compressed(whole)
+    whole = np.broadcast_to(_numbers(x), (FRAMES, *shape))
+    if not np.array_equal(whole[:1].repeat(FRAMES, 0), whole):
+        raise Refused("a constant that is another for every frame")
+    return affine.compressed(whole[0])
 
+
+# Frames that a module is followed on: more than one, so that what mixes them is seen.
+FRAMES = 2
 
 Rule = Callable[[Trace, Any, tuple[Any, ...], dict[str, Any]], "Traced | list[Traced]"]
 
@@ -327,16 +332,19 @@ def _moved(trace: Trace, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any
     x: Tensor = args[0]
     traced = trace.beside(x)
     assert traced is not None
-    order = traced.order if traced.order is not None else np.arange(x.numel()).astype(np.float64)
+    order = traced.order if traced.order is not None else np.arange(x[0].numel()).astype(np.float64)
+    # The units of every frame have numbers of their own: what mixes frames is seen.
+    every = np.stack([order.reshape(x.shape[1:]) + frame * x[0].numel() for frame in range(FRAMES)])
     with _disable_current_modes():
-        numbers = torch.from_numpy(order.reshape(x.shape)).clone(memory_format=torch.contiguous_format)
-        moved = func(numbers, *args[1:], **kwargs)
+        moved = func(torch.from_numpy(every), *args[1:], **kwargs)
     parts = [moved] if isinstance(moved, Tensor) else list(moved)
     found = []
     for part in parts:
-        if part.shape[:1] != x.shape[:1]:
-            raise Refused("the first axis, over frames, becomes another; keep it first and as long as it is")
-        found.append(replace(traced, order=part[0].numpy().copy()))
+        numbers = part.numpy()
+        apart = np.arange(FRAMES).reshape(-1, *(1,) * (numbers.ndim - 1)) * x[0].numel()
+        if len(numbers) != FRAMES or not np.array_equal(numbers, numbers[:1] + apart):
+            raise Refused("the first axis, over frames, becomes another; keep it first, and frames apart")
+        found.append(replace(traced, order=numbers[0].copy()))
     return found[0] if isinstance(moved, Tensor) else found
 
 
@@ -392,7 +400,7 @@ def _linear(trace: Trace, x: Tensor, weight: Tensor, bias: "Tensor | None") -> T
         raise Refused("a weight depends on the frame: a product of two such values is not affine")
     if x.dim() != 2:
         raise Refused("a linear layer over one of several axes, as over tokens, is not supported; flatten before it")
-    if x.shape[0] != 1:
+    if x.shape[0] != FRAMES:
         raise Refused("the first axis is not that of the frames any more; keep it first")
     return Traced(affine.linear(trace.value_of(x), _numbers(weight), None if bias is None else _numbers(bias)))
 
@@ -737,11 +745,11 @@ def _copied(trace: Trace, func: Any, args: tuple[Any, ...], kwargs: dict[str, An
 
 RULES: dict[str, Rule] = {
     **dict.fromkeys(
-        ("view", "_unsafe_view", "reshape", "_reshape_alias", "permute", "transpose", "t", "slice", "select", "split",
+        ("view", "_unsafe_view", "reshape", "permute", "transpose", "t", "slice", "select", "split",
          "split_with_sizes", "chunk", "unsqueeze", "squeeze", "expand", "flip", "roll", "index_select", "pixel_shuffle",
          "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "repeat", "unbind", "narrow", "flatten",
-         "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact2d", "as_strided",
-         "diagonal", "unfold", "movedim"),
+         "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact2d", 
+         "movedim"),
         _moved,
     ),
     **dict.fromkeys(("clone", "detach", "alias", "contiguous", "lift_fresh", "_to_copy", "dropout"), _same),
@@ -788,7 +796,7 @@ def follow(module: nn.Module, frame: Affine, example: Tensor, top: int) -> Follo
     ----------
     module : sharpened; in float64 and on the processor.
     frame : what the module sees of a frame, in terms of the network's input.
-    example : such a frame, float64 (1, ...), for the shapes.
+    example : `FRAMES` such frames, float64 (frames, ...), for the shapes.
     top : largest value of an input: 1 for spikes.
 
     Raises
@@ -818,6 +826,11 @@ def follow(module: nn.Module, frame: Affine, example: Tensor, top: int) -> Follo
             places.observer = None
         outputs = {}
         for name, tensor in _named(output):
+            if tensor.shape[:1] != (FRAMES,) or tensor.dim() < 2:
+                raise SteepError(
+                    f"output {name} of the module has shape {tuple(tensor.shape)} for {FRAMES} frames; "
+                    "its first axis must be that of the frames, and another hold the outputs"
+                )
             if not trace.depends(tensor):
                 raise SteepError(f"output {name} of the module does not depend on the frame; leave it out")
             try:

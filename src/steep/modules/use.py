@@ -9,7 +9,7 @@ from steep.modules import affine
 from steep.modules.compilation import Currents, InputSpikes, compile_module, widened
 from steep.modules.network import Network
 from steep.modules.places import SURROGATE_SLOPE, Places, find
-from steep.modules.trace import follow
+from steep.modules.trace import FRAMES, follow
 from steep.recipes import CEILING_QUANTILE, StepShape
 
 
@@ -49,7 +49,7 @@ def sharpen(
             sides = tuple(batch.shape[1:])
             frame = affine.source(0, sides, np.ones(sides[0]), np.zeros(sides[0]))
             with widened(module):
-                follow(module, frame, batch[:1].detach().double().cpu(), top=1)
+                follow(module, frame, batch[:1].detach().double().cpu().repeat(FRAMES, *(1,) * len(sides)), top=1)
     except BaseException:
         places.detach(module)
         raise
