@@ -96,6 +96,7 @@ def test_what_is_wrong_with_links_is_seen(network: ThresholdNetwork, place: int)
 
 def test_what_is_no_integer_is_seen() -> None:
     assert modulo(np.array([3.0, -1.0])).tolist() == modulo(np.array([3, -1])).tolist() == [3, 2**64 - 1]
+    assert modulo(np.array([200.0, -(2.0**40)])).tolist() == [200, 2**64 - 2**40]
     odd = modulo(np.array([0.5, np.nan, np.inf, 1e300, 3.0]))
     assert len(set(odd.tolist()) | {0, 1}) == 7 and odd[4] == 3
 

@@ -12,7 +12,7 @@ from steep.errors import SteepError
 from steep.simulators import load_simulator
 from steep.spikes import Spikes
 from steep.threshold.network import ConvLink, DenseLink, Population, ThresholdNetwork, conv, dense
-from steep.threshold.readouts import attach, decode, last_hidden, output_weights, winner_take_all, winners
+from steep.threshold.readouts import attach, decode, key_of, last_hidden, output_weights, winner_take_all, winners
 
 
 @pytest.mark.parametrize("simulator", ["torch", "brian2-synapses", "stpu"])
@@ -102,3 +102,17 @@ def test_a_readout_with_a_skip_is_attached_as_it_is() -> None:
     whole = attach(ThresholdNetwork((3,), (hidden, dense(1, np.eye(2, dtype=np.int32), np.zeros(2)))), circuit)
     assert [[link.source for link in population.links] for population in whole.populations] == [[0], [1], [2, 1]]
     assert whole.depths == [0, 1, 2, 3]
+
+
+def test_one_class_has_no_winner() -> None:
+    network = ThresholdNetwork((1, 1, 2), (dense(0, np.array([[3, -2]], np.int32), np.array([7.5])),))
+    with pytest.raises(SteepError, match="needs two classes or more, the output has 1; use readout potential"):
+        winner_take_all(network)
+
+
+def test_a_key_is_read_from_a_population_code_alone() -> None:
+    weight = np.array([[1.0, 0.0], [0.0, 1.0]])
+    assert key_of({"output.weight": weight}).tolist() == [[True, False], [False, True]]
+    for tensors in ({}, {"output.weight": weight[0]}):
+        with pytest.raises(SteepError, match=r"not the tensors of a trained population code; give population"):
+            key_of(tensors)

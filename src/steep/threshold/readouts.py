@@ -58,7 +58,11 @@ def winner_take_all(network: ThresholdNetwork) -> ThresholdNetwork:
     """Return the winner-take-all of a network's output: comparators, then winners."""
     output, threshold = output_weights(network)
     classes, inputs = output.shape
-    pairs = np.array(list(combinations(range(classes), 2)), np.int64).reshape(-1, 2)
+    if classes < 2:
+        raise SteepError(
+            f"a winner-take-all needs two classes or more, the output has {classes}; use readout potential"
+        )
+    pairs = np.array(list(combinations(range(classes), 2)))
     weight = output[pairs[:, 0]] - output[pairs[:, 1]]
     comparators = dense(0, weight, threshold[pairs[:, 0]] - threshold[pairs[:, 1]] - 0.5, "comparators")
     inhibition = np.zeros((classes, len(pairs)), np.int32)
