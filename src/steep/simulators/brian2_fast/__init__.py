@@ -26,7 +26,7 @@ from steep.frames import flattened
 from steep.simulators.brian2_fast.program import Way, longest_delays, program_for, ways
 from steep.spikes import PackedLayers, Spikes, recorded_layers
 from steep.threshold.fingerprint import digest, numbers
-from steep.threshold.network import ConvLink, DenseLink, Synapses, ThresholdNetwork
+from steep.threshold.network import ConvLink, DenseLink, Synapses, ThresholdNetwork, join
 
 log = logging.getLogger("steep")
 # Frames of one run of the program.
@@ -132,6 +132,12 @@ def _tables(way: Way, dtype: type[np.floating]) -> list[np.ndarray]:
     if isinstance(way.link, ConvLink) and way.has_rows:
         return [way.link.weight]
     own = way.link.synapses(way.before)
+    counts = np.bincount(own.source, minlength=units(way.before))
+    if counts.max() == 1:
+        # As in poolings whose windows do not overlap: a synapse for each source, of weight 0 where there is none, makes
+        # the program faster, which need not look up where those of a source begin.
+        none = np.flatnonzero(counts == 0)
+        own = join([own, Synapses(none, 0 * none, 0 * none)])
     rows = Synapses(_places(way.before)[own.source], _places(way.after)[own.target], own.weight).by_source()
     begins = np.searchsorted(rows.source, np.arange(units(way.before) + 1))
     return [begins.astype(np.int64), rows.target.astype(np.int32), rows.weight.astype(dtype)]

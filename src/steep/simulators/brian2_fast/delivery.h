@@ -239,7 +239,8 @@ template <int SOURCES, int TARGETS> struct Dense {
                     rows.data[(target / BLOCK * SOURCES + source) * BLOCK + target % BLOCK] =
                         static_cast<Weight>(weight[target * SOURCES + source]);
         }
-        template <bool GRADED, class Float> void run(const Arrivals& a, Float* v) {
+        // A function of its own: among the loops of all links, registers would be short.
+        template <bool GRADED, class Float> [[gnu::noinline]] void run(const Arrivals& a, Float* v) {
             for (int from = 0; from < a.count; from += held) {
                 const int count = std::min(held, a.count - from);
                 for (int block = 0; block < BLOCKS; block++)
@@ -326,7 +327,8 @@ template <int C, int H, int W, int F, int KH, int KW, int SY, int SX, int ABOVE,
                 add_rows<GRADED>(CLIPPED ? vectors : ceil_div(NX * F, L), to, from, RUN, channel.data(), value.data(),
                                  count);
         }
-        template <bool GRADED, class Float> void run(const Arrivals& a, Float* v) {
+        // A function of its own: among the loops of all links, registers would be short.
+        template <bool GRADED, class Float> [[gnu::noinline]] void run(const Arrivals& a, Float* v) {
             for (int k = 0; k < a.count;) {
                 const int pixel = a.source[k] / C, next = (pixel + 1) * C;
                 int count = 0;
@@ -353,19 +355,24 @@ template <int SOURCES, int TARGETS, class Weight> struct Sparse {
     std::vector<int64_t> first;  // synapse of each source, and the end
     std::vector<int32_t> target;
     std::vector<Weight> weight;
+    bool single = true;  // every source has one synapse, of its own number: nothing to look up
 
     void load(Tables& tables, int) {
         first = tables.next<int64_t>(SOURCES + 1);
         target = tables.next<int32_t>(first[SOURCES]);
         weight = tables.next<Weight>(first[SOURCES]);
-        bool sound = first[0] == 0 && std::is_sorted(first.begin(), first.begin() + SOURCES + 1);
+        bool sound = first[0] == 0 && std::is_sorted(first.begin(), first.end());
         for (const int32_t one : target) sound = sound && 0 <= one && one < TARGETS;
         if (!sound) fail("weights.bin has synapses beyond the network");
+        for (int source = 0; source <= SOURCES; source++) single = single && first[source] == source;
     }
-    template <bool GRADED, class Float> void run(const Arrivals& a, Float* v) const {
-        for (int k = 0; k < a.count; k++)
-            for (int64_t s = first[a.source[k]], end = first[a.source[k] + 1]; s < end; s++)
-                v[target[s]] += GRADED ? weight[s] * a.value[k] : weight[s];
+    template <bool GRADED, class Float> [[gnu::noinline]] void run(const Arrivals& a, Float* v) const {
+        const auto add = [&](int64_t s, int k) { v[target[s]] += GRADED ? weight[s] * a.value[k] : weight[s]; };
+        if (single)
+            for (int k = 0; k < a.count; k++) add(a.source[k], k);
+        else
+            for (int k = 0; k < a.count; k++)
+                for (int64_t s = first[a.source[k]], end = first[a.source[k] + 1]; s < end; s++) add(s, k);
     }
     template <class Float> void deliver(const Arrivals& a, Float* v) const {
         a.value ? run<true>(a, v) : run<false>(a, v);
