@@ -336,7 +336,7 @@ def test_what_the_element_cannot_tell_exactly(weight: int, threshold: float, rea
 
 
 def one_layer(weight: list[list[int]], threshold: list[float], input_top: int = 1) -> ThresholdNetwork:
-    layer = DenseLayer(np.array(weight, np.int32), np.array(threshold))
+    layer = dense(0, np.array(weight, np.int32), np.array(threshold))
     return ThresholdNetwork((1, 1, len(weight[0])), (layer,), input_top)
 
 

@@ -14,6 +14,7 @@ from random_networks import evaluate_plainly, threshold_networks
 from steep.architecture import units
 from steep.errors import SteepError
 from steep.files import read_npz, write_npz
+from steep.simulators import load_simulator
 from steep.threshold.fingerprint import fingerprint
 from steep.threshold.network import (
     ConvLink,
@@ -375,3 +376,14 @@ def test_a_chain_is_known_and_nothing_else_is() -> None:
     for second in (skip, twice):
         with pytest.raises(SteepError, match="population 2 does not listen to the one before it alone; this works"):
             ThresholdNetwork((1,), (ONE, second)).chain()
+
+
+def test_a_link_may_give_the_units_of_a_population_in_another_shape() -> None:
+    """As a convolution does that a flat population listens to; its sums are bounded unit by unit."""
+    link = ConvLink(0, np.full((4, 2, 1, 1), 3, np.int32))
+    for shape in ((48,), (4, 12), (16, 3), (2, 2, 12)):
+        population = Population(shape, (link,), np.full(shape, 0.5))
+        network = ThresholdNetwork((2, 4, 3), (population,))
+        assert network.largest_sum == 2 * (6 + 0.5)
+        frames = np.ones((1, 2, 4, 3), np.uint8)
+        assert load_simulator("torch")(network, frames).layers[0].all()

@@ -382,8 +382,8 @@ class ThresholdNetwork:
             reach = np.abs(population.threshold)
             for link in population.links:
                 top = self.input_top if link.source == 0 else 1
-                own = link.reach()
-                reach = reach + top * (own if own.ndim == reach.ndim else own.reshape(population.shape))
+                own, after = link.reach(), link.output_shape(self.shapes[link.source])
+                reach = reach + top * (own if after == population.shape else _as_shape(own, after, population.shape))
             bound = max(bound, float(2 * reach.max()))
         return bound
 
@@ -455,6 +455,11 @@ class ThresholdNetwork:
             return cls(shape, populations, top, arrays.get("worth"))
         except (LookupError, TypeError, ValueError, ArithmeticError) as error:
             raise SteepError(f"{path}: not a threshold network of this version; delete it and run again") from error
+
+
+def _as_shape(values: np.ndarray, given: Shape, shape: Shape) -> np.ndarray:
+    """Return values for each channel or unit of the shape `given` for each unit of a `shape` of as many."""
+    return np.broadcast_to(values, given).reshape(shape)
 
 
 def _arrays(link: Link) -> dict[str, np.ndarray]:
