@@ -16,6 +16,12 @@ import steep
 from steep.errors import SteepError
 from steep.modules.compilation import evaluate, followed, rounded, seen, widened
 from steep.modules.places import places_of
+from steep.nir_export import from_graph, read_graph
+from steep.stpu.elementfile import recorded_text, traces_of
+from steep.stpu.export import AnswerTable, read_classes
+from steep.stpu.reference import simulate
+from steep.stpu.textmodel import read_model
+from steep.threshold.fingerprint import fingerprint
 
 FRAMES = 6
 
@@ -318,3 +324,23 @@ def test_frames_that_do_not_fit_are_one_line() -> None:
     assert only["tanh"].shape == (40, 8, 9, 8)
     with pytest.raises(SteepError, match="were not recorded"):
         only["relu"]
+
+
+def test_the_files_of_other_tools_say_the_same(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Flatten(), nn.Linear(6, 12), nn.ReLU(), nn.Linear(12, 3))
+    given, values = steep.InputSpikes((1, 2, 3)), np.random.default_rng(0).integers(0, 2, (9, 1, 2, 3)).astype(np.uint8)
+    steep.sharpen(module, seen(values, given).float()).set_sharpness(1.0)
+    network = steep.compile(module, given)
+    classes = network.run(values).classes()
+    for readout in ("wta", "potential"):
+        network.to_gensa(tmp_path / "net.txt", values, readout)
+        table, model = AnswerTable.load(tmp_path / "net.txt.csv"), read_model(tmp_path / "net.txt")
+        steps, traces = int(table.steps[-1]) + 1, traces_of(model.outputs)
+        watched = np.unique([trace.neuron for trace in traces])
+        recording = simulate(model.network, model.stimulus.until(steps), steps, watched)
+        text = recorded_text(traces, recording, watched, steps, model.network.is_input)
+        (tmp_path / "recorded").write_text(text)
+        assert np.array_equal(read_classes(table, tmp_path / "recorded"), classes)
+    network.to_nir(tmp_path / "net.nir")
+    assert fingerprint(from_graph(read_graph(tmp_path / "net.nir"))) == fingerprint(network.threshold)
