@@ -30,6 +30,15 @@ class Frames:
     full_scale : int
         The value that training sees as 1: 1 for spikes, 255 for currents and images.
 
+    Examples
+    --------
+    >>> values = np.zeros((5, 1, 8, 8), np.uint8)
+    >>> frames = Frames(values, np.array([0, 1, 2, 0, 1], np.uint8), classes=3, full_scale=1)
+    >>> len(frames), frames.shape, frames.are_spikes
+    (5, (1, 8, 8), True)
+    >>> frames.take(frames.labels == 1).labels
+    array([1, 1], dtype=uint8)
+
     """
 
     values: np.ndarray

@@ -162,6 +162,16 @@ def to_graph(network: ThresholdNetwork, form: str) -> nir.NIRGraph:
 
     Populations that nothing reads get an output of their own: NIR wants one behind every node. SteepError where a link
     that NIR has no node for is too large for a matrix.
+
+    Examples
+    --------
+    >>> from steep.threshold.network import dense
+    >>> network = ThresholdNetwork((2,), (dense(0, np.array([[2, -1]], np.int32), np.array([0.5])),))
+    >>> to_graph(network, "exact").edges
+    [('input', 'delay0_1'), ('delay0_1', 'weights1_1'), ('weights1_1', 'neurons1'), ('neurons1', 'output')]
+    >>> from_graph(to_graph(network, "exact")).populations[0].links[0].weight
+    array([[ 2, -1]], dtype=int32)
+
     """
     exact, graph, depths = form == "exact", _Graph(), network.depths
     shapes, forms = written(network)

@@ -105,7 +105,16 @@ class _Schedule(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class Uniform(_Schedule):
-    """All layers sharpen together, linearly."""
+    """All layers sharpen together, linearly.
+
+    Examples
+    --------
+    >>> schedule_of({"kind": "uniform", "full_at": 0.5})
+    Uniform(full_at=0.5)
+    >>> Uniform(full_at=0.5).written()
+    {'kind': 'uniform', 'full_at': 0.5}
+
+    """
 
     kind = "uniform"
     called = "schedule uniform"

@@ -73,7 +73,15 @@ class Spikes:
     fingerprint: tuple[str, ...] = ()
 
     def classes(self) -> np.ndarray:
-        """Readout ``potential``: the class of the largest potential, of equals the lowest; int64 (frames,)."""
+        """Readout ``potential``: the class of the largest potential, of equals the lowest; int64 (frames,).
+
+        Examples
+        --------
+        >>> potential = np.array([[-1.5, 2.5, 0.5], [3.5, 1.5, 3.5]])
+        >>> Spikes([potential > 0], potential).classes()
+        array([1, 0])
+
+        """
         largest: np.ndarray = self.potential.argmax(axis=1)
         return largest
 

@@ -37,6 +37,12 @@ class Currents:
     mean, std : of each channel, as in `torchvision.transforms.Normalize`; 0 and 1 where not given.
     full_scale : the value that the module sees as 1.
 
+    Examples
+    --------
+    >>> frames = np.array([[0, 51, 255]], np.uint8)
+    >>> seen(frames, Currents((3,), mean=0.2, std=0.4))
+    tensor([[-0.5000,  0.0000,  2.0000]], dtype=torch.float64)
+
     """
 
     shape: Shape
@@ -59,7 +65,18 @@ class Currents:
 
 @dataclass(frozen=True)
 class InputSpikes:
-    """Frames of spikes, 0 or 1, which the module sees as they are."""
+    """Frames of spikes, 0 or 1, which the module sees as they are.
+
+    Attributes
+    ----------
+    shape : of a frame.
+
+    Examples
+    --------
+    >>> seen(np.array([[0, 1, 1]], np.uint8), InputSpikes((3,)))
+    tensor([[0., 1., 1.]], dtype=torch.float64)
+
+    """
 
     shape: Shape
 

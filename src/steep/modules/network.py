@@ -95,6 +95,23 @@ class Network:
         on : the simulator: torch, stpu, brian2, brian2-fast, brian2-synapses.
         record : names of places; all if not given.
 
+        Examples
+        --------
+        A unit that fires when both inputs do, and one that fires when either does:
+
+        >>> from steep.threshold.network import dense
+        >>> output = dense(0, np.array([[1, 1], [1, 1]], np.int32), np.array([1.5, 0.5]), "output")
+        >>> network = Network(ThresholdNetwork((2,), (output,)))
+        >>> run = network.run(np.array([[0, 0], [0, 1], [1, 1]], np.uint8), on="stpu")
+        >>> run["output"]
+        array([[False, False],
+               [False,  True],
+               [ True,  True]])
+        >>> run.potential
+        array([[-1.5, -0.5],
+               [-0.5,  0.5],
+               [ 0.5,  1.5]])
+
         """
         from steep.simulators import SIMULATORS as known
         from steep.simulators import load_simulator
@@ -124,6 +141,13 @@ class Network:
         ------
         SteepError
             at the first difference, which is a bug of ours.
+
+        Examples
+        --------
+        >>> from steep.threshold.network import dense
+        >>> network = Network(ThresholdNetwork((2,), (dense(0, np.array([[1, -1]], np.int32), np.array([0.5])),)))
+        >>> network.verify(np.array([[0, 0], [1, 0], [1, 1]], np.uint8), on=("torch", "stpu"))
+        'torch, stpu: 3 frames, 6 spikes and potentials compared, 0 differ'
 
         """
         from steep.comparison import compare, compare_networks, require_equal, require_network

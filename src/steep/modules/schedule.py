@@ -25,6 +25,21 @@ class Sharpener:
     full_at : part of the training after which all places are steps; the rest trains on with steps.
     bottom_up : one place after the other, in the order of the forward pass, and not all together.
 
+    Examples
+    --------
+    >>> import steep, torch
+    >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    >>> _ = steep.sharpen(net, torch.rand(100, 2))
+    >>> sharpener = Sharpener(net, steps=8, full_at=0.5)
+    >>> for _ in range(5):
+    ...     print(sharpener.sharpness)
+    ...     sharpener.step()
+    (0.0,)
+    (0.25,)
+    (0.5,)
+    (0.75,)
+    (1.0,)
+
     """
 
     def __init__(self, module: nn.Module, steps: int, full_at: float = 0.5, bottom_up: bool = False) -> None:

@@ -41,6 +41,15 @@ def sharpen(
         when the module is sharpened already, has no activation, has one that has no step, or does between two
         activations what no threshold network does. It is left as it was.
 
+    Examples
+    --------
+    >>> import torch
+    >>> _ = torch.manual_seed(0)
+    >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    >>> print(sharpen(net, torch.rand(100, 2)))  # doctest: +ELLIPSIS
+    1 places, sharpened as ramp
+      1: relu, 0 or 0.4..., step at 0.2..., sharpness 0.00
+
     """
     places = find(module, batch, shape, surrogate_slope, ceiling_quantile)
     places.attach(module)
@@ -57,5 +66,18 @@ def sharpen(
 
 
 def compile(module: nn.Module, frames: Currents | InputSpikes, bits: "int | dict[str, int]" = 8) -> Network:
-    """Return the integer network of a sharpened module; see `steep.modules.compilation.compile_module`."""
+    """Return the integer network of a sharpened module; see `steep.modules.compilation.compile_module`.
+
+    Examples
+    --------
+    >>> import steep, torch
+    >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    >>> _ = sharpen(net, torch.rand(100, 2))
+    >>> steep.Sharpener(net, steps=1).step()  # a training would have many, and learn meanwhile
+    >>> print(compile(net, InputSpikes((2,)), bits=4))
+    2 populations, 5 units, 12 synapses, 2 steps deep; frames of spikes, 2
+      1: 3, 4 bits: dense from input (delay 1)
+      output: 2, 4 bits: dense from 1 (delay 1)
+
+    """
     return Network(compile_module(module, frames, bits))

@@ -34,6 +34,16 @@ for name in ("brian2", "brian2-fast"):
 
 
 def load_simulator(simulator: str) -> Simulate:
-    """Return ``simulate`` of a simulator; its library is imported only now."""
+    """Return ``simulate`` of a simulator; its library is imported only now.
+
+    Examples
+    --------
+    >>> from steep.threshold.network import dense
+    >>> network = ThresholdNetwork((2,), (dense(0, np.array([[2, -1]], np.int32), np.array([0.5])),))
+    >>> spikes = load_simulator("torch")(network, np.array([[1, 0], [1, 1], [0, 1]], np.uint8))
+    >>> spikes.layers[0].ravel()
+    array([ True,  True, False])
+
+    """
     simulate: Simulate = import_module(SIMULATORS[simulator]).simulate
     return simulate

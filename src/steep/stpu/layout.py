@@ -143,5 +143,15 @@ class Timing:
 
 
 def timing(layout: Layout) -> Timing:
-    """Return the timing of a layout."""
+    """Return the timing of a layout.
+
+    Examples
+    --------
+    >>> from steep.threshold.network import dense
+    >>> hidden = dense(0, np.ones((4, 2), np.int32), np.full(4, 1.5))
+    >>> network = ThresholdNetwork((2,), (hidden, dense(1, np.ones((1, 4), np.int32), np.array([0.5]))))
+    >>> timing(from_threshold_network(network))
+    Timing(latency=2, pipelined=1, sequential=3)
+
+    """
     return Timing(int(layout.depth[-1]), 1, int(layout.depth.max()) + 1)

@@ -194,7 +194,15 @@ class Stimulus:
 
     @classmethod
     def from_raster(cls, raster: np.ndarray, neurons: np.ndarray) -> "Stimulus":
-        """Return the stimulus of a raster (steps, len(neurons)) of zeros and ones for the input neurons `neurons`."""
+        """Return the stimulus of a raster (steps, len(neurons)) of zeros and ones for the input neurons `neurons`.
+
+        Examples
+        --------
+        >>> stimulus = Stimulus.from_raster(np.array([[1, 0], [0, 0], [1, 1]]), neurons=np.array([4, 7]))
+        >>> stimulus.step, stimulus.neuron
+        (array([0, 2, 2]), array([4, 4, 7]))
+
+        """
         step, column = np.nonzero(raster)
         return cls(step, np.asarray(neurons, np.int64)[column], *no_injection())
 

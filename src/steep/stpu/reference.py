@@ -40,6 +40,24 @@ def simulate(
     Spikes are delivered in the order of their source, a source's synapses in the order of the network, one addition
     after the other, so that results are the same to the last bit as in a serial machine of the same precision. `seed`
     is that of `Chances`, for neurons that do not always fire over threshold.
+
+    Examples
+    --------
+    An input neuron, and one with a leak of 1/2 that two spikes in a row bring over its threshold:
+
+    >>> two = np.zeros(2)
+    >>> network = StpuNetwork(
+    ...     initial=two, threshold=np.array([0, 1]), reset=two, leak=np.array([0, 0.5]),
+    ...     is_input=np.array([True, False]),
+    ...     source=np.array([0]), target=np.array([1]), weight=np.array([0.75]), delay=np.array([1]),
+    ... )
+    >>> stimulus = Stimulus.from_raster(np.array([[1], [0], [1], [1], [0]]), neurons=np.array([0]))
+    >>> recording = simulate(network, stimulus, steps=5, watched=np.array([1]))
+    >>> recording.potential.ravel()
+    array([0.     , 0.75   , 0.375  , 0.9375 , 1.21875])
+    >>> recording.raster(steps=5, count=2)[:, 1]
+    array([False, False, False, False,  True])
+
     """
     stimulus.check(network, steps)
     network = network.within(steps)

@@ -90,6 +90,12 @@ class ConvLink:
     padding : silent units (before, after) for each dimension; none where empty.
     groups : filters and channels are divided into so many parts that do not see each other.
 
+    Examples
+    --------
+    >>> link = ConvLink(0, np.ones((8, 3, 5, 5), np.int32), stride=(2, 2), padding=((2, 2), (2, 2)))
+    >>> link.output_shape((3, 28, 28))
+    (8, 14, 14)
+
     """
 
     source: int
@@ -275,7 +281,15 @@ def or_pool(
     source: int, shape: Shape, size: Shape, stride: Shape = (), padding: Zeros = (), name: str = ""
 ) -> Population:
     """Return the maximum pooling of the spikes of population `source`, of `shape`, over windows of `size`, which do not
-    overlap unless `stride` says so; what is left over at the end is dropped."""
+    overlap unless `stride` says so; what is left over at the end is dropped.
+
+    Examples
+    --------
+    >>> pool = or_pool(0, shape=(3, 4, 5), size=(2, 2))
+    >>> pool.shape, pool.pools
+    ((3, 2, 2), True)
+
+    """
     if len(shape) != 1 + len(size):
         raise SteepError(f"a pooling follows a population of shape {shape}")
     link = ConvLink(source, np.ones((shape[0], 1, *size), np.int32), stride or size, padding, groups=shape[0])
@@ -310,6 +324,19 @@ class ThresholdNetwork:
     SteepError
         when populations do not fit, one has no units, a weight is no integer, a threshold is neither integer nor
         half-integer, or sums could exceed 2^53.
+
+    Examples
+    --------
+    The exclusive or: the hidden unit fires when both inputs do, and keeps the output silent then. The output sees the
+    inputs too, over a link that waits for the hidden unit.
+
+    >>> both = dense(0, np.array([[1, 1]], np.int32), np.array([1.5]))
+    >>> links = DenseLink(0, np.array([[1, 1]], np.int32)), DenseLink(1, np.array([[-2]], np.int32))
+    >>> network = ThresholdNetwork((2,), (both, Population((1,), links, np.array([0.5]))))
+    >>> network.sizes, network.depths
+    ([2, 1, 1], [0, 1, 2])
+    >>> [arrivals.delay for arrivals in list(network.connections())[1][0]]
+    [2, 1]
 
     """
 
