@@ -9,11 +9,12 @@ BIN := $(abspath $(VENV))/bin
 READY := $(VENV)/.ready
 PEERS := .venv-peers
 MUTANTS := .venv-mutants
+DOCS := .venv-docs
 export PATH := $(BIN):$(PATH)
 # The CPU build of PyTorch is a tenth of the size of the one PyPI offers on Linux; without that index PyPI's is taken.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: help demo test mutants reproduce compare benchmark clean lock keep
+.PHONY: help demo test docs mutants reproduce compare benchmark clean lock keep
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -46,6 +47,13 @@ $(MUTANTS)/.ready: envs/mutants.txt $(READY)
 	$(MUTANTS)/bin/pip install -q -r $<
 	@touch $@
 
+# The API's pages are made from the modules as they are imported, with the packages of .venv.
+$(DOCS)/.ready: envs/docs.txt $(READY)
+	test -x $(DOCS)/bin/python || $(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/pip install -q --no-deps -r $<
+	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > $$($(DOCS)/bin/python -c 'import site; print(site.getsitepackages()[0])')/steep.pth
+	@touch $@
+
 demo: $(READY) ## the whole study on data that need no download, in minutes; ends by saying where the report lies
 	snakemake --cores $(CORES) --configfile config/demo.yaml
 	snakemake --cores 1 --configfile config/demo.yaml --report results/demo/report.html
@@ -54,6 +62,10 @@ demo: $(READY) ## the whole study on data that need no download, in minutes; end
 
 test: $(READY) ## pass the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+docs: $(DOCS)/.ready ## build the site of the documentation; a broken link or reference is an error
+	PYTHONPATH=src $(DOCS)/bin/sphinx-build -q -W --keep-going -d site/doctrees -c docs . site/html
+	@echo "The documentation: $(abspath site/html/index.html)"
 
 mutants: $(MUTANTS)/.ready ## change the code in 400 places, one at a time, and see whether a test fails (about an hour)
 	PATH=$(abspath $(MUTANTS))/bin:$$PATH PYTHONPATH=$(CURDIR)/mutants/src OMP_NUM_THREADS=1 python tests/mutants.py 400 $(SEED)
@@ -68,7 +80,7 @@ compare: $(READY) ## hold the tables of `make reproduce` against those of the ke
 	@$(BIN)/python -m steep compare-kept --accuracy results/$(STUDY)/tables/accuracy.csv --kept $(KEPT)/accuracy.csv
 
 clean: ## remove results and Snakemake's notes; keep downloads (data/) and the environment (.venv)
-	rm -rf results mutants .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf results mutants site .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 lock: ## resolve envs/requirements.in anew
 	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from test_site import text_of
 
 PAGES = [
     "README.md",
@@ -15,10 +16,14 @@ PAGES = [
     "docs/cost.md",
     "docs/how-it-works.md",
     "docs/install.md",
+    "docs/reference.md",
     "docs/results.md",
     "docs/sharpening.md",
     "docs/stpu.md",
     "docs/talk.md",
+    "docs/tutorials/chip-files.ipynb",
+    "docs/tutorials/stpu.ipynb",
+    "docs/tutorials/your-network.ipynb",
     "docs/vocabulary.md",
     "docs/why-did-this-job-run-again.md",
 ]
@@ -40,7 +45,7 @@ def sentences(text: str) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_sentences_are_short(root: Path, page: str) -> None:
-    found = sentences((root / page).read_text())
+    found = sentences(text_of(root / page))
     lengths = [len(one.split()) for one in found]
     if lengths:
         long = [one for one, length in zip(found, lengths, strict=True) if length > 35]
@@ -51,7 +56,7 @@ def test_sentences_are_short(root: Path, page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_no_dialect(root: Path, page: str) -> None:
     if page != "docs/vocabulary.md":  # which names the old words
-        assert not re.findall(DIALECT, " ".join((root / page).read_text().split()))
+        assert not re.findall(DIALECT, " ".join(text_of(root / page).split()))
 
 
 def test_each_word_is_decided_once(root: Path) -> None:
@@ -73,7 +78,7 @@ def test_no_other_word_stands_beside_it(root: Path) -> None:
     found = [
         (name, line)
         for name in names
-        if name.endswith((".py", ".smk", ".yaml", ".md", ".rst", ".h", "Snakefile"))
+        if name.endswith((".py", ".smk", ".yaml", ".md", ".ipynb", ".rst", ".h", "Snakefile"))
         and name not in ("CHANGELOG.md", "docs/vocabulary.md", "tests/test_prose.py")
         for line in (root / name).read_text(encoding="utf-8").splitlines()
         if re.search(NOT_OURS, line, re.IGNORECASE) and not re.search(THEIRS, line)

@@ -245,10 +245,13 @@ def pages(root: Path) -> list[Path]:
     return [root / "README.md", *sorted((root / "docs").glob("*.md")), *sorted((root / "config").glob("*.md"))]
 
 
+def without_code(text: str) -> str:
+    return re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
 def anchors(page: Path) -> set[str]:
     """Return the anchors that GitHub gives to the headings of a page."""
-    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
-    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", without_code(page.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
@@ -256,7 +259,7 @@ def test_links_and_targets_named_in_the_pages_exist(root: Path) -> None:
     makefile = (root / "Makefile").read_text()
     linked = set()
     for page in pages(root):
-        for link, anchor in re.findall(r"\]\(([^)#\s]*)#?([^)\s]*)\)", page.read_text()):
+        for link, anchor in re.findall(r"\]\(([^)#\s]*)#?([^)\s]*)\)", without_code(page.read_text())):
             if not link.startswith("http"):
                 target = page.parent / link if link else page
                 assert target.exists(), (page.name, link)
@@ -270,7 +273,7 @@ def test_links_and_targets_named_in_the_pages_exist(root: Path) -> None:
 def test_headings_stand_alone(root: Path) -> None:
     """With an empty line before and after, so that search and anchors find them."""
     for page in pages(root):
-        lines = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL).splitlines()
+        lines = without_code(page.read_text()).splitlines()
         for at, line in enumerate(lines):
             if line.startswith("#"):
                 assert not any(lines[max(0, at - 1) : at]) and not any(lines[at + 1 : at + 2]), (page.name, line)
