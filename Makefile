@@ -1,12 +1,17 @@
-# Each target does its own set-up: a virtual environment in .venv with the versions of envs/requirements.lock.
+# Each target does its own set-up: a virtual environment in .venv with the versions that envs/ locks for its Python.
 # PYTHON=... chooses the interpreter, CORES=4 the number of cores, STUDY=cifar10 the config of that name in config/.
-PYTHON ?= $(or $(shell command -v python3.11),python3)
+ifeq ($(origin PYTHON),undefined)
+PYTHON := $(shell for each in python3.11 python3.12 python3.13; do if $$each -c "" 2> /dev/null; then echo $$each; exit; fi; done; echo python3)
+endif
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 CORES ?= all
 STUDY ?= paper
 SEED ?= 0
 VENV := .venv
 BIN := $(abspath $(VENV))/bin
 READY := $(VENV)/.ready
+# The kept runs are from Python 3.11, whose lock has no number in its name.
+LOCK := envs/requirements$(filter-out -3.11,-$(VERSION)).lock
 PEERS := .venv-peers
 MUTANTS := .venv-mutants
 DOCS := .venv-docs
@@ -14,15 +19,16 @@ export PATH := $(BIN):$(PATH)
 # The CPU build of PyTorch is a tenth of the size of the one PyPI offers on Linux; without that index PyPI's is taken.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: help demo test docs mutants reproduce compare benchmark clean lock keep
+.PHONY: help demo test docs mutants reproduce compare benchmark clean lock keep again
 .DEFAULT_GOAL := help
 
 help: ## say what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-$(READY): envs/requirements.lock envs/cluster.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else "error: Python 3.11 is needed, $(PYTHON) is %d.%d; write make PYTHON=/path/to/python3.11 ..." % sys.version_info[:2])'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+# Where .venv is of another Python, it is made anew.
+$(READY): $(wildcard $(LOCK)) envs/cluster.lock pyproject.toml $(if $(wildcard $(BIN)/python$(VERSION)),,again)
+	@test -e $(LOCK) || { echo "error: Python 3.11, 3.12 or 3.13 is needed, $(PYTHON) is $(or $(VERSION),not there); write make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	test -x $(BIN)/python$(VERSION) || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install -q --no-deps --retries 1 --index-url $(TORCH_INDEX) $$(grep '^torch==' $<) \
 	  || $(BIN)/pip install -q --no-deps $$(grep '^torch==' $<)
 	$(BIN)/pip install -q -r $<
@@ -82,12 +88,13 @@ compare: $(READY) ## hold the tables of `make reproduce` against those of the ke
 clean: ## remove results and Snakemake's notes; keep downloads (data/) and the environment (.venv)
 	rm -rf results mutants site .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-lock: ## resolve envs/requirements.in anew
+# Of PyTorch, what both its builds need: the one of PyPI brings CUDA besides.
+lock: ## resolve envs/requirements.in anew, for the Python that PYTHON=... chooses
 	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/pip install -q --index-url $(TORCH_INDEX) --no-deps $$(grep -o '^torch==[0-9.]*' envs/requirements.in) || true
 	$(VENV)-lock/bin/pip install -q -r envs/requirements.in
-	(echo "# Written by make lock from requirements.in. Python 3.11, Linux."; \
-	  $(VENV)-lock/bin/pip freeze | sed 's/+cpu//') > envs/requirements.lock
+	(echo "# Written by make lock from requirements.in. Python $(VERSION), Linux."; \
+	  $(VENV)-lock/bin/pip freeze | sed 's/+cpu//' | grep -vE '^(cuda|nvidia)-|^triton==') > $(LOCK)
 	rm -rf $(VENV)-lock
 
 benchmark: $(READY) $(PEERS)/.ready ## measure what simulators (ours, other people's), training and the STPU cost (hours); results in results/benchmark

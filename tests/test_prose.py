@@ -17,6 +17,7 @@ PAGES = [
     "docs/how-it-works.md",
     "docs/install.md",
     "docs/reference.md",
+    "docs/releasing.md",
     "docs/results.md",
     "docs/sharpening.md",
     "docs/stpu.md",

@@ -28,16 +28,19 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import h5py
-import nir
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from steep.architecture import Shape, units
 from steep.errors import SteepError
+from steep.extras import optional
 from steep.files import atomic, reading
 from steep.frames import flattened
 from steep.threshold.network import ConvLink, DenseLink, Link, Population, ThresholdNetwork
+
+with optional():
+    import h5py
+    import nir
 
 DT = 1e-4  # seconds, the time step of both forms; snnTorch knows no other
 FORMS = ("exact", "portable")

@@ -26,10 +26,8 @@ from steep.cli import (  # noqa: F401
 )
 from steep.cli.verbs import GROUPS, VERBS
 from steep.errors import SteepError
+from steep.extras import advice
 from steep.surroundings import explained, shield
-
-# Packages that the study needs and the library does not: pyproject's extra `study`.
-STUDY_ALONE = ("matplotlib", "pygments", "snakemake")
 
 
 def listed() -> str:
@@ -114,8 +112,8 @@ def one_line(error: Exception) -> str | None:
         case OSError(errno=int()):
             place = f"{error.filename}: " if error.filename is not None else ""
             return f"{place}{error.strerror}; make it accessible and run again"
-        case ModuleNotFoundError() if (error.name or "").split(".")[0] in STUDY_ALONE:
-            return f"{error.name} is not installed; install steep[study]"
+        case ModuleNotFoundError() if line := advice(error):
+            return line
         case MemoryError():
             return "out of memory; run fewer jobs at a time (--cores) or on a larger machine"
         case _:

@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
-
+from steep.extras import optional
 from steep.modules.places import NAME, Places
 from steep.modules.schedule import Sharpener
 
+with optional():
+    from lightning.pytorch import Callback, LightningModule, Trainer
 
-class Sharpening(Callback):
+
+class Sharpening(Callback):  # type: ignore[misc, unused-ignore]
     """Sharpens a module while a `Trainer` fits it: ``Trainer(callbacks=[steep.Sharpening()])``.
 
     Parameters

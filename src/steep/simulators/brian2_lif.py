@@ -15,25 +15,28 @@ from collections.abc import Collection
 from typing import Any
 
 import numpy as np
-from brian2 import (
-    Network,
-    NeuronGroup,
-    SpikeGeneratorGroup,
-    SpikeMonitor,
-    StateMonitor,
-    Synapses,
-    TimedArray,
-    defaultclock,
-    ms,
-    prefs,
-    start_scope,
-)
 
+from steep.extras import optional
 from steep.frames import flattened
 from steep.simulators.brian2_settings import brian2_settings
 from steep.spikes import PackedLayers, Spikes, recorded_layers
 from steep.threshold.fingerprint import digest, numbers, synapse_sums
 from steep.threshold.network import Arrivals, ThresholdNetwork
+
+with optional():
+    from brian2 import (
+        Network,
+        NeuronGroup,
+        SpikeGeneratorGroup,
+        SpikeMonitor,
+        StateMonitor,
+        Synapses,
+        TimedArray,
+        defaultclock,
+        ms,
+        prefs,
+        start_scope,
+    )
 
 # Brian2's default order delivers spikes before the reset, which then erases what arrived. Here arrivals come last in
 # a step and are judged at the beginning of the next one.

@@ -4,7 +4,10 @@ were."""
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from brian2 import defaultclock, prefs
+from steep.extras import optional
+
+with optional():
+    from brian2 import defaultclock, prefs
 
 
 @contextmanager

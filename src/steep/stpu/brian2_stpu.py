@@ -11,23 +11,26 @@ by delay, to the same buffer. That is the fast form; the other two are those tha
 from typing import Any, Literal
 
 import numpy as np
-from brian2 import (
-    Function,
-    Network,
-    NeuronGroup,
-    SpikeMonitor,
-    StateMonitor,
-    Synapses,
-    defaultclock,
-    ms,
-    network_operation,
-    prefs,
-    start_scope,
-)
 
 from steep.errors import SteepError
+from steep.extras import optional
 from steep.simulators.brian2_settings import brian2_settings
 from steep.stpu.network import Chances, Recording, Stimulus, StpuNetwork
+
+with optional():
+    from brian2 import (
+        Function,
+        Network,
+        NeuronGroup,
+        SpikeMonitor,
+        StateMonitor,
+        Synapses,
+        defaultclock,
+        ms,
+        network_operation,
+        prefs,
+        start_scope,
+    )
 
 STEP = 1 * ms
 # `before_start`: what enters from outside; `start`: leak and arrivals; then the threshold judges; the multiplicative

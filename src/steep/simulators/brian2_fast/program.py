@@ -24,6 +24,7 @@ import numpy as np
 
 from steep.architecture import Shape, units
 from steep.errors import SteepError
+from steep.extras import optional
 from steep.simulators.brian2_fast.cache import built, cache_folder, keep_log, one_builder, put
 from steep.simulators.brian2_fast.tools import build_environment, compiler, machine, missing_tools, workshop_folder
 from steep.threshold.network import ConvLink, DenseLink, Link, SparseLink, ThresholdNetwork
@@ -290,7 +291,9 @@ double steep_advance(int64_t step) {{ return steep::advance(step); }}
 
 def _digest(source: str) -> str:
     """Return the name of a program: whatever could make another program of the source is in it."""
-    parts = [source, version("brian2"), *COMPILER_OPTIONS, *compiler(), machine(tuple(compiler()))]
+    with optional():
+        brian2 = version("brian2")
+    parts = [source, brian2, *COMPILER_OPTIONS, *compiler(), machine(tuple(compiler()))]
     parts += [path.read_text(encoding="utf-8") for path in sorted(HERE.rglob("*")) if path.suffix in (".h", ".cpp")]
     parts.append((HERE / "build.py").read_text(encoding="utf-8"))
     return hashlib.sha256("\0".join(parts).encode(errors="replace")).hexdigest()[:20]
