@@ -40,7 +40,7 @@ NAVIGATION = {
         "docs/cluster",
         "docs/why-did-this-job-run-again",
     ],
-    "Extending": ["docs/extending"],
+    "Extending": ["docs/extending", "docs/releasing"],
     "Reference": [
         "docs/reference",
         "docs/reference/steep",

@@ -11,6 +11,7 @@ PAGES = [
     "README.md",
     "config/README.md",
     "config/choices.md",
+    "docs/any-network.md",
     "docs/cluster.md",
     "docs/code-map.md",
     "docs/cost.md",
