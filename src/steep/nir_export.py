@@ -383,7 +383,7 @@ def run_graph(graph: nir.NIRGraph, frames: np.ndarray) -> dict[str, np.ndarray]:
         if isinstance(node, nir.Input):
             x = np.concatenate([frames.astype(np.float64), silence])
         else:
-            x = sum(values[one] for one in before)
+            x = sum((values[one] for one in before), np.zeros(()))
         values[name] = x = _passed(name, node, x)
         if isinstance(node, Neurons):
             spikes[name] = x[lags[name] : lags[name] + len(frames)].astype(bool)
@@ -435,7 +435,7 @@ def _windows(x: np.ndarray, sides: Any, stride: Any, padding: Any, dilation: Any
     )
     x = np.pad(x, ((0, 0), (0, 0), *((zeros, zeros) for zeros in padding)))
     spans = [apart * (side - 1) + 1 for side, apart in zip(sides, dilation, strict=True)]
-    windows: np.ndarray = sliding_window_view(x, spans, tuple(range(2, x.ndim)))  # type: ignore[call-overload]
+    windows: np.ndarray = sliding_window_view(x, spans, tuple(range(2, x.ndim)))  # type: ignore[call-overload, unused-ignore]
     every = tuple(slice(None, None, step) for step in (*stride, *dilation))
     return windows[:, :, *every]
 

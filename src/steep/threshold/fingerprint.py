@@ -96,7 +96,7 @@ def link_sums(link: Link, p: np.ndarray) -> np.ndarray:
             padded = np.pad(p, ((0, 0), *link.padding)).reshape(link.groups, -1, *_padded_sides(link, p.shape))
             spans = tuple(step * (size - 1) + 1 for step, size in zip(link.dilation, link.kernel, strict=True))
             axes = tuple(range(2, padded.ndim))
-            windows: np.ndarray = sliding_window_view(padded, spans, axes)  # type: ignore[call-overload]
+            windows: np.ndarray = sliding_window_view(padded, spans, axes)  # type: ignore[call-overload, unused-ignore]
             steps = tuple(slice(None, None, step) for step in link.stride)
             inside = tuple(slice(None, None, step) for step in link.dilation)
             windows = windows[:, :, *steps, *inside]
