@@ -19,11 +19,12 @@ from steep.architecture import Shape, units
 from steep.errors import SteepError
 from steep.modules import affine
 from steep.modules.affine import Affine, Convolve, Matrix, Operator, Select, Term
-from steep.modules.places import places_of
-from steep.modules.trace import FRAMES, Followed, Step, follow
+from steep.modules.places import evaluating, places_of
+from steep.modules.trace import FRAMES, Followed, Step, follow, named
 from steep.threshold.network import ConvLink, DenseLink, Link, Population, SparseLink, Synapses, ThresholdNetwork
 
 MANY = 2**20  # weights of a selection that is written as a convolution of points
+TIE = 1e-9  # how near to its threshold a sum of real weights may be rounded to either side, relatively
 DENSE = 0.25  # part of a matrix above which it is written with its zeros
 
 
@@ -139,7 +140,60 @@ def followed(module: nn.Module, given: "Currents | InputSpikes") -> Followed:
     rng = np.random.default_rng(0)
     frame = rng.integers(0, given.top + 1, (FRAMES, *given.shape)).astype(np.uint8)
     with widened(module):
-        return follow(module, given.value(), seen(frame, given), given.top)
+        found = follow(module, given.value(), seen(frame, given), given.top)
+        confirm(found, module, given)
+    return found
+
+
+def confirm(found: Followed, module: nn.Module, given: "Currents | InputSpikes") -> None:
+    """Hold what was followed against the module on other frames, place by place.
+
+    Raises
+    ------
+    SteepError
+        where they differ: what the module does depends on the frame in a way that PyTorch's operators do not show.
+
+    """
+    frames = np.random.default_rng(1).integers(0, given.top + 1, (FRAMES, *given.shape)).astype(np.uint8)
+    fired, outputs = observed(module, seen(frames, given))
+    place_of = {number: (name, channels) for name, parts in found.members.items() for number, channels in parts}
+    spikes = [frames.reshape(FRAMES, -1).astype(np.float64)]
+    why = (
+        "the module does not do to every frame what it did to the one that it was followed on; does it use the "
+        "numbers of a frame outside PyTorch's operators?"
+    )
+    for number, step in enumerate(found.steps, 1):
+        v = _total(step.terms, step.shape, spikes) - step.threshold
+        own = v > 0
+        if number in place_of:
+            name, channels = place_of[number]
+            wanted = fired[name][:, channels].reshape(own.shape)
+            if ((own != wanted) & (np.abs(v) > TIE * (1 + np.abs(v).max()))).any():
+                raise SteepError(f"{name}: {why}")
+            own = wanted  # sums that all but equal a threshold may be rounded to either side
+        spikes.append(own.reshape(FRAMES, -1).astype(np.float64))
+    for name, value in found.outputs.items():
+        sums = _total(value.terms, value.shape, spikes) + value.constant
+        if not np.allclose(sums, outputs[name], rtol=TIE, atol=TIE * (1 + np.abs(sums).max())):
+            raise SteepError(f"{name}: {why}")
+
+
+def observed(module: nn.Module, x: torch.Tensor) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return which units of each place of a module of steps fire, bool (frames, ...), and its outputs by name."""
+    places, fired = places_of(module), {}
+
+    def watch(number: int, values: torch.Tensor) -> torch.Tensor:
+        step = values > float(places.centre[number])
+        fired[places.places[number].name] = step.numpy()
+        return step.to(values.dtype) * float(places.scale[number]) + float(places.offset[number])
+
+    places.observer = watch
+    try:
+        with evaluating(module), widened(module):
+            outputs = dict(named(module(x)))
+    finally:
+        places.observer = None
+    return fired, {name: tensor.numpy() for name, tensor in outputs.items()}
 
 
 def compile_module(
@@ -297,17 +351,19 @@ def evaluate(found: Followed, frames: np.ndarray, input_shape: Shape) -> tuple[l
     rounding is held against."""
     spikes = [frames.reshape(len(frames), -1).astype(np.float64)]
 
-    def total(terms: tuple[Term, ...], shape: Shape) -> np.ndarray:
-        sums = np.zeros((len(frames), shape[0], units(shape[1:])))
-        for term in terms:
-            sums[:, term.channels] += _applied(term, spikes[term.source]).reshape(len(frames), len(term.channels), -1)
-        return sums.reshape(len(frames), *shape)
-
     for step in found.steps:
-        fired = total(step.terms, step.shape) > step.threshold
+        fired = _total(step.terms, step.shape, spikes) > step.threshold
         spikes.append(fired.reshape(len(frames), -1).astype(np.float64))
-    outputs = {name: total(value.terms, value.shape) + value.constant for name, value in found.outputs.items()}
+    outputs = {name: _total(value.terms, value.shape, spikes) + value.constant for name, value in found.outputs.items()}
     return [one.astype(bool) for one in spikes[1:]], outputs
+
+
+def _total(terms: tuple[Term, ...], shape: Shape, spikes: list[np.ndarray]) -> np.ndarray:
+    """Return the sum of terms, float64 (frames, *shape), for the spikes of all populations, float64 (frames, units)."""
+    sums = np.zeros((len(spikes[0]), shape[0], units(shape[1:])))
+    for term in terms:
+        sums[:, term.channels] += _applied(term, spikes[term.source]).reshape(len(sums), len(term.channels), -1)
+    return sums.reshape(len(sums), *shape)
 
 
 def _applied(term: Term, spikes: np.ndarray) -> np.ndarray:

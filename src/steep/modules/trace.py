@@ -100,6 +100,7 @@ class Trace(TorchDispatchMode):
         self.members: dict[str, list[tuple[int, np.ndarray]]] = {}
         self.known: dict[int, tuple[Tensor, Traced | Stale]] = {}
         self.pooled: dict[tuple[int, Pooling], int] = {}
+        self.written: set[int] = set()  # memory that what depends on the frame was written to, in place
 
     def note(self, tensor: Tensor, traced: Traced | Stale) -> None:
         """Put beside a tensor what it is; the tensor is kept, so that its identity stays its own."""
@@ -109,6 +110,8 @@ class Trace(TorchDispatchMode):
         """Return what stands beside a tensor; None where it does not depend on the frame."""
         kept = self.known.get(id(tensor))
         if kept is None:
+            if self.depends(tensor):
+                raise Refused("a tensor was filled, in place, with what depends on the frame; concatenate its parts")
             return None
         if isinstance(kept[1], Stale):
             raise Refused(kept[1].why)
@@ -116,7 +119,9 @@ class Trace(TorchDispatchMode):
 
     def depends(self, tensor: object) -> bool:
         """Return whether a tensor depends on the frame."""
-        return id(tensor) in self.known
+        return id(tensor) in self.known or (
+            isinstance(tensor, Tensor) and bool(self.written) and _memory(tensor) in self.written
+        )
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -152,9 +157,10 @@ class Trace(TorchDispatchMode):
 
     def _forget_views(self, written: Tensor) -> None:
         """Mark other tensors that share the memory of one that was written to: they are not what they were."""
-        memory = written.untyped_storage()._cdata
+        memory = _memory(written)
+        self.written.add(memory)
         for key, (tensor, _) in list(self.known.items()):
-            if tensor is not written and tensor.untyped_storage()._cdata == memory:
+            if tensor is not written and _memory(tensor) == memory:
                 why = "a tensor is used after its memory was written to in place; write the operation before without _"
                 self.known[key] = tensor, Stale(why)
 
@@ -255,6 +261,11 @@ class Trace(TorchDispatchMode):
         return self.pooled[number, pooling]
 
     input_shape: Shape = ()
+
+
+def _memory(tensor: Tensor) -> int:
+    """Return which memory a tensor lies in."""
+    return tensor.untyped_storage()._cdata if tensor.layout == torch.strided else -1
 
 
 def _in_order(order: "np.ndarray | None") -> bool:
@@ -825,7 +836,7 @@ def follow(module: nn.Module, frame: Affine, example: Tensor, top: int) -> Follo
         finally:
             places.observer = None
         outputs = {}
-        for name, tensor in _named(output):
+        for name, tensor in named(output):
             if tensor.shape[:1] != (FRAMES,) or tensor.dim() < 2:
                 raise SteepError(
                     f"output {name} of the module has shape {tuple(tensor.shape)} for {FRAMES} frames; "
@@ -840,12 +851,12 @@ def follow(module: nn.Module, frame: Affine, example: Tensor, top: int) -> Follo
     return Followed(trace.steps, outputs, trace.members)
 
 
-def _named(output: Any, name: str = "output") -> list[tuple[str, Tensor]]:
+def named(output: Any, name: str = "output") -> list[tuple[str, Tensor]]:
     """Return the tensors of what a module returned, by name."""
     if isinstance(output, Tensor):
         return [(name, output)]
     if isinstance(output, dict):
-        return [found for key, one in output.items() for found in _named(one, f"{name}.{key}")]
+        return [found for key, one in output.items() for found in named(one, f"{name}.{key}")]
     if isinstance(output, list | tuple):
-        return [found for key, one in enumerate(output) for found in _named(one, f"{name}.{key}") if one is not None]
+        return [found for key, one in enumerate(output) for found in named(one, f"{name}.{key}") if one is not None]
     raise SteepError(f"the module returns a {type(output).__name__} ({name}); return tensors")
