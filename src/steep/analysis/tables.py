@@ -233,11 +233,11 @@ def view_note(table: pd.DataFrame, evaluation: str = "test") -> str:
     p = table[shown] / 100
     spread = 100 * student.ppf((1 + CONFIDENCE) / 2, math.inf) * np.sqrt((p * (1 - p)).div(table["frames"], axis=0))
     note = (
-        f"{evaluation.capitalize()} accuracy in %, readout potential but for the two columns of other readouts; ours: "
+        f"{evaluation.capitalize()} accuracy in %. Readout potential, but for the two columns of other readouts. Ours: "
         f"mean ± half-width of the {CONFIDENCE:.0%} interval over seeds (Student's t), for one split and one "
-        f"{evaluation} set. That another {evaluation} set of the same size would give another "
-        f"number is not in it: ±{np.nanmax(spread):.2f} at most (binomial), for frames that are independent; pixels of "
-        "one cell or one block of a scene are not, and theirs is wider."
+        f"{evaluation} set. Another {evaluation} set of the same size would give another number, by "
+        f"±{np.nanmax(spread):.2f} at most (binomial), which is not in the interval. That is for frames that are "
+        "independent. Pixels of one cell or one block of a scene are not, and for them it is more."
     )
     if (table["seeds"] < 2).any():
         note += " One seed gives no interval."
