@@ -1,7 +1,9 @@
 """Anyone's module: found, sharpened in place, compiled, run."""
 
 import copy
+import pickle
 import random
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,11 @@ from random_modules import drawn
 from random_networks import evaluate_plainly
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 import steep
 from steep.errors import SteepError
-from steep.modules.compilation import evaluate, followed, rounded, seen, widened
+from steep.modules.compilation import evaluate, followed, observed, rounded, seen
 from steep.modules.places import places_of
 from steep.nir_export import from_graph, read_graph
 from steep.stpu.elementfile import recorded_text, traces_of
@@ -67,25 +70,6 @@ def trained(seed: int = 0) -> tuple[Residual, np.ndarray]:
     return module, values
 
 
-def observed(module: nn.Module, x: Tensor) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Return which units of each place fire, bool (frames, ...), and the output, both in float64."""
-    places, fired = places_of(module), {}
-
-    def watch(number: int, values: Tensor) -> Tensor:
-        found = places.values(number, values)
-        low = float(places.offset[number]) + float(places.scale[number]) / 2
-        fired[places.places[number].name] = (found > low).numpy()
-        return found
-
-    places.observer = watch
-    try:
-        with torch.no_grad(), widened(module):
-            output = module(x).numpy()
-    finally:
-        places.observer = None
-    return fired, output
-
-
 GIVEN = steep.Currents((1, 9, 8), 0.5, 0.5)
 
 
@@ -106,7 +90,7 @@ def test_a_residual_network_fires_as_the_module_does_and_alike_everywhere(tmp_pa
         for number, channels in parts:
             wanted = fired[name][:, channels].reshape(len(values), -1)
             assert np.array_equal(spikes[number - 1], wanted), name
-    np.testing.assert_allclose(outputs["output"], output, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(outputs["output"], output["output"], rtol=0, atol=1e-12)
 
     network = steep.compile(module, GIVEN, bits=8)
     assert network.verify(values[:4], on=("torch", "stpu", "brian2-synapses")).endswith("0 differ")
@@ -116,7 +100,8 @@ def test_a_residual_network_fires_as_the_module_does_and_alike_everywhere(tmp_pa
     for name in found.members:
         assert run[name].shape == fired[name][:4].shape
     # What the potentials say in the module's own numbers is near what it says itself.
-    assert np.abs(run.outputs - output[:4]).max() < 0.2 * np.abs(output).max()
+    wanted = output["output"]
+    assert np.abs(run.outputs - wanted[:4]).max() < 0.2 * np.abs(wanted).max()
     network.save(tmp_path / "network.npz")
     again = steep.Network.load(tmp_path / "network.npz")
     assert np.array_equal(again.run(values).outputs, network.run(values).outputs)
@@ -139,7 +124,7 @@ def test_random_modules_are_followed_to_the_last_spike(block: int) -> None:
             continue
         _, output = observed(module, seen(values, given))
         _, outputs = evaluate(found, values, shape)
-        np.testing.assert_allclose(outputs["output"], output, rtol=1e-9, atol=1e-9, err_msg=str(module.told))
+        np.testing.assert_allclose(outputs["output"], output["output"], rtol=1e-9, atol=1e-9, err_msg=str(module.told))
         if seed % 10 == 0:
             network = steep.Network(rounded(found, shape, given.top, random.Random(seed).randint(3, 12)))
             network.verify(values, on=("torch", "stpu"))
@@ -250,6 +235,15 @@ REFUSED = {
         "a constant that is another for every frame",
     ),
     "a buffer filled in place": (filled, "a tensor was filled, in place, with what depends on the frame; concatenate"),
+    "a division that rounds": (
+        lambda m, x: torch.div(torch.relu(x), 0.3, rounding_mode="floor"),
+        "a division that rounds is not affine",
+    ),
+    "a conversion": (
+        lambda m, x: torch.relu(x).int().to(x.dtype),
+        "a conversion to int32, which rounds, is not affine",
+    ),
+    "noise": (lambda m, x: torch.relu(x + torch.randn(4)), "random numbers in a forward pass that is evaluated"),
     "numbers taken out": (taken_out, "the module does not do to every frame what it did to the one"),
     "square": (lambda m, x: torch.relu(x) ** 2, "pow between two steps is not affine"),
 }
@@ -272,25 +266,189 @@ def test_what_cannot_be_is_refused_in_one_line_that_says_where(name: str) -> Non
     assert list(module.state_dict()) == ["weights.weight", "weights.bias"]
 
 
+class Head(nn.Module):
+    """What only training passes through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(self.weights(x))
+
+
 def test_a_way_that_only_training_takes_is_no_part_of_the_network() -> None:
     def act(module: Given, x: Tensor) -> Tensor:
         y = torch.relu(module.weights(x))
-        return y + torch.relu(y) * 0 if module.training else y
+        return y + module.head(y) if module.training else y
 
     module = Given(act)
-    places = steep.sharpen(module, torch.rand(3, 4))
-    assert len(places.places) == 1
+    module.head = Head()
+    places = steep.sharpen(module.eval(), torch.rand(3, 4))
+    assert [place.name for place in places.places] == ["relu"]
     module.train()
     module(torch.rand(3, 4)).sum().backward()
-    changed = Given(lambda m, x: torch.relu(torch.relu(m.weights(x))))
-    module.act = changed.act
+    module.act = lambda m, x: torch.relu(torch.relu(m.weights(x)))
     module.eval()
     with pytest.raises(SteepError, match="a relu that was not there when the module was sharpened"):
+        module(torch.rand(3, 4))
+    module.train()
+    with pytest.raises(
+        SteepError, match="applies 2 activations in training, and 1 when it was sharpened; put"
+    ):
         module(torch.rand(3, 4))
     # The next pass is not disturbed by the one that failed.
     module.act = act
     assert module(torch.rand(3, 4)).shape == (3, 4)
     assert torch.relu(torch.tensor([-1.0, 2.0])).tolist() == [0.0, 2.0]
+
+
+def stepped(module: nn.Module, x: Tensor) -> nn.Module:
+    """Return a module sharpened to the end."""
+    steep.sharpen(module, x).set_sharpness(1.0)
+    return module
+
+
+def test_activations_are_answered_however_the_module_is_run() -> None:
+    x = torch.rand(5, 4)
+    module = stepped(Given(lambda m, x: torch.relu(m.weights(x))), x)
+    found = module(x)
+    assert len(found.unique()) <= 2 and torch.equal(module.forward(x), found)
+    with pytest.raises(KeyboardInterrupt):
+        module.act = interrupted
+        module(x)
+    assert torch.relu(torch.tensor([0.25, 2.0])).tolist() == [0.25, 2.0]
+    # Threads have passes of their own.
+    module.act = lambda m, x: torch.relu(m.weights(x))
+    with ThreadPoolExecutor(4) as pool:
+        assert all(torch.equal(one, found) for one in pool.map(lambda _: module(x), range(40)))
+    # A part that runs outside is refused, and so is one that checkpointing runs again.
+    parts = stepped(nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2)), x)
+    assert parts[0](x).shape == (5, 4)
+    with pytest.raises(SteepError, match="1 runs outside the sharpened module that it is a part of"):
+        parts[1](x)
+    for reentrant in (True, False):
+        rerun = Given(lambda m, x, again=reentrant: checkpoint(functional.relu, m.weights(x), use_reentrant=again))
+        stepped(rerun, x)
+        with pytest.raises(SteepError, match="gradient checkpointing of a part runs it again"):
+            rerun(x.requires_grad_())
+    copy_of_it = pickle.loads(pickle.dumps(parts))
+    assert torch.equal(copy_of_it(x), parts(x)) and places_of(copy_of_it) is not places_of(parts)
+
+
+def interrupted(module: nn.Module, x: Tensor) -> Tensor:
+    raise KeyboardInterrupt
+
+
+def test_a_module_that_calls_itself_and_one_inside_another() -> None:
+    class Loop(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.again, self.output = nn.Linear(4, 4), nn.Linear(4, 2)
+
+        def forward(self, x: Tensor, left: int = 3) -> Tensor:
+            return self(torch.relu(self.again(x)), left - 1) if left else self.output(x)
+
+    x = torch.rand(6, 4)
+    loop = stepped(Loop(), x)
+    assert [place.name for place in places_of(loop).places] == ["relu", "relu_2", "relu_3"]
+    network = steep.compile(loop, steep.Currents((4,)), bits=16)
+    assert [population.name for population in network.threshold.populations] == ["relu", "relu_2", "relu_3", "output"]
+    with pytest.raises(SteepError, match="0, a part of the module, is sharpened already; sharpen the whole, once"):
+        steep.sharpen(nn.Sequential(loop, nn.ReLU()), x)
+
+
+def test_names_of_places_are_their_own() -> None:
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.relu, self.relu_2, self.output = nn.ReLU(), nn.ReLU(), nn.ReLU()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.output(self.relu(self.relu(self.relu_2(x))))
+
+    places = steep.sharpen(Named(), torch.rand(3, 4))
+    assert [place.name for place in places.places] == ["relu_2", "relu", "relu_3", "output_2"]
+
+
+def test_ties_that_the_module_means_stay_ties() -> None:
+    """Sums of small multiples of one number equal their threshold often; rounded weights would tear them apart."""
+    torch.manual_seed(0)
+    act = functional.hardtanh
+
+    def tied(module: Given, x: Tensor) -> Tensor:
+        y = module.weights(x)
+        one = act(act(y, 0, 2) + act(-y, 0, 1) - 1)
+        return one + torch.tanh(torch.tanh(y) + torch.tanh(-y) + 2 * torch.tanh(y.flip(1)))
+
+    module, given = stepped(Given(tied), torch.rand(50, 4)), steep.InputSpikes((4,))
+    values = np.array(np.meshgrid(*4 * [[0, 1]])).reshape(4, -1).T.astype(np.uint8)
+    network = steep.compile(module, given, bits=16)
+    fired, _ = observed(module, seen(values, given))
+    run = network.run(values)
+    assert all(np.array_equal(run[name], spikes) for name, spikes in fired.items())
+
+
+def test_an_output_without_weights_tells_its_constants() -> None:
+    module = Given(lambda m, x: m.weights(torch.relu(x)))
+    with torch.no_grad():
+        module.weights.weight.zero_()
+        module.weights.bias.copy_(torch.tensor([0.1, 0.3, -0.2, 0.0]))
+    network = steep.compile(stepped(module, torch.rand(9, 4)), steep.Currents((4,)))
+    run = network.run(np.zeros((1, 4), np.uint8))
+    assert run.classes().tolist() == [1] and np.abs(run.outputs - [[0.1, 0.3, -0.2, 0.0]]).max() < 0.005
+
+
+@pytest.mark.parametrize("bits", [1, 17, 33, 0, -1, True, 8.0, None, {"": 8, "output": 20}])
+def test_bits_are_whole_numbers_from_2_to_16(bits: object) -> None:
+    module = stepped(Given(lambda m, x: m.weights(torch.relu(x))), torch.rand(9, 4))
+    with pytest.raises(SteepError, match=r"write a whole number from 2 to 16$"):
+        steep.compile(module, steep.Currents((4,)), bits=bits)
+
+
+BAD = {
+    "shape": (lambda: steep.InputSpikes(12), r"the shape of a frame is 12; write channels and sides"),
+    "no side": (lambda: steep.InputSpikes((3, 0)), r"the shape of a frame is \(3, 0\)"),
+    "means": (lambda: steep.Currents((3, 4, 4), mean=(0.1, 0.2)), "mean has 2 numbers for 3 channels"),
+    "scale": (lambda: steep.Currents((3, 4, 4), full_scale=0), "full_scale 0; write numbers above 0"),
+    "inputs": (lambda: steep.sharpen(Residual(), (torch.rand(2, 1, 9, 8), 1)), "takes one tensor"),
+    "slope": (lambda: steep.sharpen(Residual(), torch.rand(2, 1, 9, 8), surrogate_slope=0), "a slope above 0"),
+    "no batches": (lambda: steep.estimate_statistics(Residual(), []), "there is no batch of two frames or more"),
+    "a tensor of batches": (lambda: steep.estimate_statistics(Residual(), torch.rand(2, 1, 9, 8)), "are one tensor"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_clear_line(name: str) -> None:
+    act, words = BAD[name]
+    with pytest.raises(SteepError, match=words) as caught:
+        act()
+    assert "\n" not in str(caught.value)
+
+
+def test_statistics_come_back_where_they_could_not_be_estimated() -> None:
+    module, values = trained()
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    x = seen(values, GIVEN).float()
+    for batches in ([], [x[:1]], [x, "none"]):
+        with pytest.raises(SteepError):
+            steep.estimate_statistics(module, batches)
+        assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
+    module.norms.append(nn.BatchNorm2d(8))  # which nothing passes
+    module.norms[4].running_mean.fill_(3)
+    steep.estimate_statistics(module, [x, x[:1]])
+    assert module.norms[4].running_mean.tolist() == [3.0] * 8
+    assert not torch.equal(module.norms[0].running_mean, before["norms.0.running_mean"])
+
+
+def test_a_verification_compares_something() -> None:
+    module, values = trained()
+    network = steep.compile(stepped(module, seen(values, GIVEN).float()), GIVEN)
+    for frames, on in ((values, ("torch",)), (values[:0], ("torch", "stpu")), (values, ("torch", "torch"))):
+        with pytest.raises(SteepError, match="compare nothing; give a frame and two"):
+            network.verify(frames, on)
+    with pytest.raises(SteepError, match="form is 'any'; write one of exact, portable"):
+        network.to_nir("net.nir", "any")
 
 
 def test_several_outputs_and_their_worth() -> None:

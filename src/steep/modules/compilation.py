@@ -9,6 +9,7 @@ is worth in the module's own numbers is kept with the network.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -23,7 +24,9 @@ from steep.modules.places import evaluating, places_of
 from steep.modules.trace import FRAMES, Followed, Step, follow, named
 from steep.threshold.network import ConvLink, DenseLink, Link, Population, SparseLink, Synapses, ThresholdNetwork
 
+MULTIPLES = 8  # of one number that weights may be to be kept as they are
 MANY = 2**20  # weights of a selection that is written as a convolution of points
+DENSITIES = (0, 0.02, 0.1, 0.25, 0.5, 0.75, 1)  # of the frames that a module is held against
 TIE = 1e-9  # how near to its threshold a sum of real weights may be rounded to either side, relatively
 DENSE = 0.25  # part of a matrix above which it is written with its zeros
 
@@ -56,11 +59,18 @@ class Currents:
         """Largest value of an input."""
         return 255
 
+    def __post_init__(self) -> None:
+        """Refuse what no module sees."""
+        _check_shape(self.shape)
+        for name, numbers in (("mean", self.mean), ("std", self.std)):
+            if np.ndim(numbers) and len(np.atleast_1d(numbers)) != self.shape[0]:
+                raise SteepError(f"{name} has {len(np.atleast_1d(numbers))} numbers for {self.shape[0]} channels")
+        if not (np.asarray(self.std) > 0).all() or not self.full_scale > 0:
+            raise SteepError(f"std is {self.std}, full_scale {self.full_scale}; write numbers above 0")
+
     def value(self) -> Affine:
         """Return what the module sees of a frame."""
         mean, std = (np.broadcast_to(np.asarray(n, np.float64), self.shape[:1]) for n in (self.mean, self.std))
-        if (std <= 0).any():
-            raise SteepError(f"std is {self.std}; write numbers above 0")
         return affine.source(0, tuple(self.shape), 1 / (self.full_scale * std), -mean / std)
 
 
@@ -81,6 +91,10 @@ class InputSpikes:
 
     shape: Shape
 
+    def __post_init__(self) -> None:
+        """Refuse what no module sees."""
+        _check_shape(self.shape)
+
     @property
     def top(self) -> int:
         """Largest value of an input."""
@@ -89,6 +103,11 @@ class InputSpikes:
     def value(self) -> Affine:
         """Return what the module sees of a frame."""
         return affine.source(0, tuple(self.shape), np.ones(self.shape[0]), np.zeros(self.shape[0]))
+
+
+def _check_shape(shape: Shape) -> None:
+    if not isinstance(shape, tuple | list) or not shape or any(int(side) != side or side < 1 for side in shape):
+        raise SteepError(f"the shape of a frame is {shape}; write channels and sides, such as (3, 32, 32), or (units,)")
 
 
 def seen(frames: np.ndarray, given: "Currents | InputSpikes") -> torch.Tensor:
@@ -117,6 +136,9 @@ def widened(module: nn.Module) -> Iterator[None]:
     not do: what a module calls need not be among its parts."""
     parameters = [(one, one.data) for one in module.parameters()]
     buffers = [(part, name, one) for part in module.modules() for name, one in part._buffers.items() if one is not None]
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise SteepError(f"{name} holds what is no number; train with a smaller learning rate")
     try:
         for parameter, own in parameters:
             parameter.data = _wide(own)
@@ -154,10 +176,12 @@ def confirm(found: Followed, module: nn.Module, given: "Currents | InputSpikes")
         where they differ: what the module does depends on the frame in a way that PyTorch's operators do not show.
 
     """
-    frames = np.random.default_rng(1).integers(0, given.top + 1, (FRAMES, *given.shape)).astype(np.uint8)
+    rng, shape = np.random.default_rng(1), tuple(given.shape)
+    values = rng.integers(1, given.top + 1, (len(DENSITIES), *shape))
+    frames = (values * (rng.random(values.shape) < np.reshape(DENSITIES, (-1, *(1,) * len(shape))))).astype(np.uint8)
     fired, outputs = observed(module, seen(frames, given))
     place_of = {number: (name, channels) for name, parts in found.members.items() for number, channels in parts}
-    spikes = [frames.reshape(FRAMES, -1).astype(np.float64)]
+    spikes = [frames.reshape(len(frames), -1).astype(np.float64)]
     why = (
         "the module does not do to every frame what it did to the one that it was followed on; does it use the "
         "numbers of a frame outside PyTorch's operators?"
@@ -171,7 +195,7 @@ def confirm(found: Followed, module: nn.Module, given: "Currents | InputSpikes")
             if ((own != wanted) & (np.abs(v) > TIE * (1 + np.abs(v).max()))).any():
                 raise SteepError(f"{name}: {why}")
             own = wanted  # sums that all but equal a threshold may be rounded to either side
-        spikes.append(own.reshape(FRAMES, -1).astype(np.float64))
+        spikes.append(own.reshape(len(frames), -1).astype(np.float64))
     for name, value in found.outputs.items():
         sums = _total(value.terms, value.shape, spikes) + value.constant
         if not np.allclose(sums, outputs[name], rtol=TIE, atol=TIE * (1 + np.abs(sums).max())):
@@ -220,7 +244,10 @@ def compile_module(
 
 def rounded(found: Followed, input_shape: Shape, top: int, bits: "int | dict[str, int]") -> ThresholdNetwork:
     """Return a followed forward pass as a network of integers."""
-    by_name = {"": bits} if isinstance(bits, int) else bits
+    by_name = bits if isinstance(bits, dict) else {"": bits}
+    for name, number in by_name.items():
+        if isinstance(number, bool) or not isinstance(number, int | np.integer) or not 2 <= number <= 16:
+            raise SteepError(f"bits{f' of {name}' if name else ''}: {number!r}; write a whole number from 2 to 16")
     place_of = {number: name for name, parts in found.members.items() for number, _ in parts}
     for name in by_name:
         if name not in ("", "output") and name not in found.members:
@@ -270,17 +297,23 @@ def _entries(link: Link) -> Synapses:
 def _population(step: Step, top: int, bits: int, per_channel: bool) -> tuple[Population, np.ndarray]:
     """Return a population of integers, and the scale of each channel."""
     each, channels = units(step.shape[1:]), step.shape[0]
+    most = 2 ** (bits - 1) - 1
     largest = np.zeros(channels)
     for term in step.terms:
         np.maximum.at(largest, term.channels, _largest(term.operator, len(term.channels)))
-    if not per_channel:
-        largest = np.full(channels, largest.max(initial=0.0))
-    scale = np.where(largest > 0, (2 ** (bits - 1) - 1) / np.where(largest > 0, largest, 1.0), 1.0)
+    if per_channel:
+        scale = np.where(largest > 0, most / np.where(largest > 0, largest, 1.0), 1.0)
+        scale = _whole_scale(step, largest, scale, most)
+    else:  # where there are no weights, the constants alone tell the outputs apart
+        reach = largest.max(initial=0.0) or float(np.abs(step.threshold).max(initial=0.0)) or 1.0
+        scale = np.full(channels, most / reach)
     if step.pools:
         scale = np.ones(channels)
     links = [_link(term, scale[term.channels], step.shape) for term in step.terms]
     by_channel = scale.reshape(-1, *(1,) * (len(step.shape) - 1))
-    threshold = np.floor(step.threshold * by_channel) + 0.5
+    # A threshold that is a whole number, but for its rounding, is one: a sum that equals it does not exceed it.
+    exact = step.threshold * by_channel
+    threshold = np.floor(exact + TIE * (1 + np.abs(exact))) + 0.5
     if per_channel and not step.pools:
         reach = np.full((channels, *(1,) * (len(step.shape) - 1)), 0.5)
         for link in links:
@@ -293,6 +326,43 @@ def _population(step: Step, top: int, bits: int, per_channel: bool) -> tuple[Pop
         links = [SparseLink(0, Synapses(nothing, nothing, nothing), step.shape)]
     assert each * channels == units(step.shape)
     return Population(step.shape, tuple(links), threshold, step.name), scale
+
+
+def _whole_scale(step: Step, largest: np.ndarray, scale: np.ndarray, most: int) -> np.ndarray:
+    """Return the scale of each channel, one that makes its weights whole where they are small multiples of one number:
+    ties of such sums are part of what the module says, and rounding would break them."""
+    found, smallest = scale.copy(), np.full(len(scale), np.inf)
+    for term in step.terms:
+        for row, weights in zip(term.channels, _rows(term.operator, len(term.channels)), strict=True):
+            own = np.abs(weights[weights != 0])
+            smallest[row] = min(smallest[row], own.min(initial=np.inf))
+    parts = np.arange(1, min(MULTIPLES, most) + 1)
+    with np.errstate(invalid="ignore"):
+        near = np.abs((ratio := (smallest / largest)[:, None] * parts) - np.rint(ratio)) < TIE * parts
+    for row in np.flatnonzero(near.any(1)):
+        weights = [_rows(t.operator, len(t.channels))[np.flatnonzero(t.channels == row)[0]] for t in step.terms
+                   if row in t.channels]  # fmt: skip
+        for count in parts[near[row]]:
+            multiples = np.concatenate(weights) * (count / largest[row])
+            if (np.abs(multiples - np.rint(multiples)) < TIE * count).all():
+                found[row] = (most // count) * count / largest[row]
+                break
+    return found
+
+
+def _rows(operator: Operator, count: int) -> "list[np.ndarray] | np.ndarray":
+    """Return the weights of each of `count` rows, flat; zeros of sparse matrices are left out."""
+    match operator:
+        case Select(_, gain):
+            return gain[:, None]
+        case Convolve(weight, _):
+            return weight.reshape(count, -1)
+        case Matrix(weight):
+            if isinstance(weight, np.ndarray):
+                return weight.reshape(count, -1)
+            each = weight.shape[0] // count
+            ends = weight.indptr[::each]
+            return [weight.data[a:b] for a, b in pairwise(ends)]
 
 
 def _largest(operator: Operator, count: int) -> np.ndarray:

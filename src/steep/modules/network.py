@@ -150,6 +150,8 @@ class Network:
         'torch, stpu: 3 frames, 6 spikes and potentials compared, 0 differ'
 
         """
+        if len(set(on)) < 2 or not len(frames):
+            raise SteepError(f"{len(frames)} frames on {len(set(on))} simulators compare nothing; give a frame and two")
         from steep.comparison import compare, compare_networks, require_equal, require_network
 
         spikes = {name: self.run(frames, name).spikes for name in on}
@@ -172,7 +174,10 @@ class Network:
     def to_nir(self, path: Path | str, form: str = "exact") -> None:
         """Write the network in the Neuromorphic Intermediate Representation, ``exact`` or ``portable``
         (see `steep.nir_export`)."""
-        from steep.nir_export import write_graph
+        from steep.nir_export import FORMS, write_graph
+
+        if form not in FORMS:
+            raise SteepError(f"form is {form!r}; write one of {', '.join(FORMS)}")
 
         write_graph(path, self.threshold, form)
 
@@ -192,6 +197,8 @@ class Network:
         from steep.stpu.textmodel import write_model
         from steep.threshold.readouts import attach, winner_take_all
 
+        if readout not in ("wta", "potential"):
+            raise SteepError(f"readout is {readout!r}; write wta or potential")
         whole, classes = self.threshold, self.threshold.sizes[-1]
         if readout == "wta":
             whole = attach(whole, winner_take_all(whole))

@@ -11,10 +11,13 @@ state.
 """
 
 import json
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Any
 
 import torch
@@ -115,22 +118,19 @@ class Places:
             torch.tensor(values, dtype=torch.float32) for values in zip(*starts, strict=True)
         )
         self.number = {(place.owner, place.call): number for number, place in enumerate(places)}
-        self.owners: list[str] = [""]
-        self.calls: dict[str, int] = {}
-        self.training = False
-        self.modes: list[Interception] = []
         self.handles: list[Any] = []
+        self.own_forward: Callable[..., Any] | None = None  # where it is the object's and not its class's
         self.observer: Callable[[int, Tensor], Tensor] | None = None
 
     def attach(self, module: nn.Module) -> None:
         """Answer the activations of `module` from now on."""
         object.__setattr__(module, NAME, self)
-        for path in {place.owner for place in self.places} - {""}:
-            owner = module.get_submodule(path)
-            self.handles.append(owner.register_forward_pre_hook(partial(self._enter, path)))
-            self.handles.append(owner.register_forward_hook(self._leave, always_call=True))
-        self.handles.append(module.register_forward_pre_hook(self._begin))
-        self.handles.append(module.register_forward_hook(self._end, always_call=True))
+        self.own_forward = module.__dict__.get("forward")
+        object.__setattr__(module, "forward", Answered(module, self))
+        for path, part in module.named_modules():
+            if path:
+                self.handles.append(part.register_forward_pre_hook(partial(self._enter, path)))
+                self.handles.append(part.register_forward_hook(partial(self._leave, path), always_call=True))
         self.handles.append(module.register_state_dict_post_hook(partial(self._save)))
         self.handles.append(module.register_load_state_dict_pre_hook(self._load))
 
@@ -139,21 +139,24 @@ class Places:
         for handle in self.handles:
             handle.remove()
         object.__delattr__(module, NAME)
+        object.__delattr__(module, "forward")
+        if self.own_forward is not None:
+            object.__setattr__(module, "forward", self.own_forward)
 
     def _enter(self, path: str, module: nn.Module, args: Any) -> None:
-        self.owners.append(path)
+        current = Pass.current()
+        if current is not None and current.places is self:
+            current.owners.append(path)
+        elif any(place.owner == path for place in self.places):
+            raise SteepError(
+                f"{path} runs outside the sharpened module that it is a part of, where its activations would be the "
+                "original ones; call the whole module (of gradient checkpointing: checkpoint the whole module)"
+            )
 
-    def _leave(self, module: nn.Module, args: Any, output: Any) -> None:
-        self.owners.pop()
-
-    def _begin(self, module: nn.Module, args: Any) -> None:
-        self.owners, self.calls, self.training = [""], {}, module.training
-        self.modes.append(Interception(self.answer))
-        self.modes[-1].__enter__()  # type: ignore[no-untyped-call]  # PyTorch's modes have no types
-
-    def _end(self, module: nn.Module, args: Any, output: Any) -> None:
-        if self.modes:
-            self.modes.pop().__exit__(None, None, None)  # type: ignore[no-untyped-call]
+    def _leave(self, path: str, module: nn.Module, args: Any, output: Any) -> None:
+        current = Pass.current()
+        if current is not None and current.places is self and current.owners[-1:] == [path]:
+            current.owners.pop()
 
     def _save(self, module: nn.Module, state: dict[str, Any], prefix: str, metadata: Any) -> None:
         said = {
@@ -161,7 +164,7 @@ class Places:
             "shape": self.shape,
             "surrogate_slope": self.surrogate_slope,
         }
-        state |= {f"{prefix}{NAME}.{name}": getattr(self, name).clone() for name in NUMBERS}
+        state |= {f"{prefix}{NAME}.{name}": getattr(self, name) for name in NUMBERS}
         # As a tensor, which every format of weights can hold.
         state[f"{prefix}{NAME}.places"] = torch.frombuffer(bytearray(json.dumps(said).encode()), dtype=torch.uint8)
 
@@ -181,12 +184,18 @@ class Places:
 
     def answer(self, kind: str, x: Tensor, original: Callable[[], Tensor]) -> Tensor:
         """Return the activation of `x` at the place where the forward pass is."""
-        owner = self.owners[-1]
-        call = self.calls.get(owner, 0)
-        self.calls[owner] = call + 1
+        current = Pass.current()
+        assert current is not None
+        if torch.is_grad_enabled() != current.grad or _saving() != current.saving:
+            _refuse_checkpoints()
+        owner = current.owners[-1]
+        call = current.calls.get(owner, 0)
+        current.calls[owner] = call + 1
         number = self.number.get((owner, call))
         if number is None:
-            if self.training:  # what only training passes through, such as auxiliary heads, is no part of the network
+            if (
+                current.training
+            ):  # what only training passes through, such as auxiliary heads, is no part of the network
                 return original()
             raise SteepError(
                 f"{user_line()}: a {kind} that was not there when the module was sharpened; its forward pass must take "
@@ -195,6 +204,17 @@ class Places:
         if self.observer is not None:
             return self.observer(number, x)
         return self.values(number, x)
+
+    def check_pass(self, calls: dict[str, int]) -> None:
+        """Refuse a pass of training in which a module applied its activations another number of times than when it was
+        sharpened: which of them is which is not known then."""
+        for owner, applied in calls.items():
+            own = sum(place.owner == owner for place in self.places)
+            if own and applied != own:
+                raise SteepError(
+                    f"{owner or 'the module'} applies {applied} activations in training, and {own} when it was "
+                    "sharpened; put what only training passes through into a module of its own"
+                )
 
     def values(self, number: int, x: Tensor) -> Tensor:
         """Return scale * a(x; sharpness) + offset of one place."""
@@ -218,6 +238,85 @@ class Places:
                 f"sharpness {float(self.sharpness[number]):.2f}"
             )
         return "\n".join(lines)
+
+
+class Pass:
+    """A forward pass of a sharpened module, in one thread.
+
+    Attributes
+    ----------
+    places : of the module.
+    owners : paths of the parts in which the pass is, innermost last.
+    calls : activations that each of them has applied so far.
+
+    """
+
+    _threads = threading.local()
+
+    def __init__(self, places: Places, training: bool) -> None:
+        """Begin at the module itself."""
+        self.places, self.training = places, training
+        self.owners: list[str] = [""]
+        self.calls: dict[str, int] = {}
+        self.grad, self.saving = torch.is_grad_enabled(), _saving()
+
+    @classmethod
+    def current(cls) -> "Pass | None":
+        """Return the pass that this thread is in."""
+        return getattr(cls._threads, "current", None)
+
+    @classmethod
+    @contextmanager
+    def of(cls, places: Places, training: bool) -> Iterator["Pass"]:
+        """Be in a pass until the end, whatever ends it."""
+        if (outer := cls.current()) is not None and outer.places is not places:
+            raise SteepError("a sharpened module runs inside another one; sharpen the whole, once")
+        one = cls._threads.current = cls(places, training)
+        try:
+            with Interception(places.answer):
+                yield one
+        finally:
+            cls._threads.current = outer
+
+
+class Answered:
+    """The forward pass of a sharpened module, in the place of its own."""
+
+    def __init__(self, module: nn.Module, places: Places) -> None:
+        """Take the module, whose class has the pass."""
+        self.module, self.places = module, places
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run it with its activations answered."""
+        forward = self.places.own_forward or partial(type(self.module).forward, self.module)
+        current = Pass.current()
+        if current is not None and current.places is self.places:  # it calls itself
+            return forward(*args, **kwargs)
+        training = self.module.training
+        with Pass.of(self.places, training) as one:
+            found = forward(*args, **kwargs)
+        if training:
+            self.places.check_pass(one.calls)
+        return found
+
+
+def _saving() -> bool:
+    """Return whether something stands between the pass and what is saved for its backward pass."""
+    return torch._C._autograd._top_saved_tensors_default_hooks(True) is not None
+
+
+def _refuse_checkpoints() -> None:
+    """Refuse gradient checkpointing of a part: it runs again in the backward pass, outside the module."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_filename.endswith(("utils/checkpoint.py", "utils\\checkpoint.py")):
+            raise SteepError(
+                f"{user_line()}: gradient checkpointing of a part runs it again outside the sharpened module; "
+                "checkpoint the whole module"
+            )
+        if frame.f_back is None:
+            return
+        frame = frame.f_back
 
 
 class Interception(TorchFunctionMode):
@@ -310,8 +409,9 @@ class Finder(TorchFunctionMode):
             call = sum(place.owner == owner for place in self.places)
             own = isinstance(self.module.get_submodule(owner), ACTIVATION_MODULES)
             base = owner if own else f"{owner}.{kind}".lstrip(".")
-            again = 1 + sum(place.name.rsplit("_", 1)[0] == base or place.name == base for place in self.places)
-            self.places.append(Place(base if again == 1 else f"{base}_{again}", owner, call, kind))
+            taken = {place.name for place in self.places} | {"input", "output", ""}
+            names = (base if again == 1 else f"{base}_{again}" for again in count(1))
+            self.places.append(Place(next(name for name in names if name not in taken), owner, call, kind))
             level = ceiling(found.detach().flatten().float().cpu(), self.quantile)
             self.starts.append(start(kind, limits(func, args, kwargs), level))
         return found
@@ -342,6 +442,13 @@ def find(module: nn.Module, batch: Any, shape: StepShape, surrogate_slope: float
     """Return the places of a module that is not sharpened, as one forward pass shows them; see `steep.sharpen`."""
     if hasattr(module, NAME):
         raise SteepError(f"the module is sharpened already, or has an attribute {NAME!r}; rename that")
+    if inner := [path for path, part in module.named_modules() if hasattr(part, NAME)]:
+        raise SteepError(f"{inner[0]}, a part of the module, is sharpened already; sharpen the whole, once")
+    if not surrogate_slope > 0 or not 0 < ceiling_quantile <= 1:
+        raise SteepError(
+            f"surrogate_slope is {surrogate_slope}, ceiling_quantile {ceiling_quantile}; write a slope above 0 and a "
+            "part above 0 and up to 1"
+        )
     if shape not in SHAPES:
         raise SteepError(f"shape is {shape!r}; write one of {', '.join(SHAPES)}")
     with evaluating(module), module_paths(module) as inside, Finder(module, inside, ceiling_quantile) as finder:

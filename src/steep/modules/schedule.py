@@ -69,12 +69,14 @@ class Sharpener:
 
     def state_dict(self) -> dict[str, Any]:
         """Return how far sharpening has come."""
-        return {"done": self.done, "steps": self.steps}
+        return {"done": self.done, "steps": self.steps, "schedule": repr(self.schedule)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from where `state_dict` was taken; SteepError when that was a training of another length."""
         if state["steps"] != self.steps:
             raise SteepError(f"the saved sharpening has {state['steps']} steps, this one {self.steps}; give it as many")
+        if state.get("schedule", repr(self.schedule)) != repr(self.schedule):
+            raise SteepError(f"the saved sharpening went by {state['schedule']}, this one goes by {self.schedule!r}")
         self.done = int(state["done"])
         self._set()
 
@@ -92,25 +94,36 @@ def estimate_statistics(module: nn.Module, batches: Iterable[Any], frames: int =
     frames : how many to look at, about.
 
     """
+    if isinstance(batches, Tensor):
+        raise SteepError("the batches are one tensor; give a list of tensors, or a data loader")
     norms = [one for one in module.modules() if isinstance(one, NORMS) and one.track_running_stats]
     momentum = [norm.momentum for norm in norms]
+    before = [{name: buffer.clone() for name, buffer in norm.named_buffers(recurse=False)} for norm in norms]
+    device = next((tensor.device for tensor in (*module.parameters(), *module.buffers())), None)
     with evaluating(module):
         for norm in norms:
             norm.reset_running_stats()
             norm.momentum = None  # the mean over the batches
             norm.train()
+        seen, done = 0, False
         try:
-            seen = 0
             for batch in batches:
                 x = batch[0] if isinstance(batch, list | tuple) else batch
                 if not isinstance(x, Tensor):
                     raise SteepError(f"a batch begins with a {type(x).__name__}; give tensors, or tuples of them")
-                module(x.to(next(module.parameters()).device))
+                if len(x) < 2:  # which has no variance
+                    continue
+                module(x.to(device))
                 seen += len(x)
                 if seen >= frames:
                     break
+            if norms and not seen:
+                raise SteepError("there is no batch of two frames or more to estimate batch normalisation on; give one")
+            done = True
         finally:
-            for norm, value in zip(norms, momentum, strict=True):
+            for norm, value, buffers in zip(norms, momentum, before, strict=True):
                 norm.momentum = value
-    if norms and not seen:
-        raise SteepError("there are no batches to estimate the statistics of batch normalisation on; give one at least")
+                # What the pass did not come to, or came to in vain, is as it was.
+                if not done or norm.num_batches_tracked is None or int(norm.num_batches_tracked) == 0:
+                    for name, buffer in buffers.items():
+                        norm.get_buffer(name).copy_(buffer)

@@ -128,6 +128,11 @@ class Trace(TorchDispatchMode):
     ) -> Any:
         """Run an operator, and work out what it does to what stands beside its inputs."""
         kwargs = kwargs or {}
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            where = f"{self.inside[-1] or 'the module'} ({user_line()})"
+            raise SteepError(f"{where}: random numbers in a forward pass that is evaluated; draw them in training only")
+        if func is torch.ops.aten._to_copy.default and getattr(kwargs.get("dtype"), "is_floating_point", False):
+            kwargs = kwargs | {"dtype": torch.float64}  # as all is here; a module may ask for float32
         if not any(map(self.depends, _tensors((args, kwargs)))):
             return func(*args, **kwargs)
         name = func.overloadpacket._qualified_op_name.removeprefix("aten::")
@@ -333,6 +338,8 @@ Rule = Callable[[Trace, Any, tuple[Any, ...], dict[str, Any]], "Traced | list[Tr
 
 def _same(trace: Trace, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
     """Copies: the value stays, whatever the memory."""
+    if kwargs.get("dtype") not in (None, torch.float64):
+        raise Refused(f"a conversion to {str(kwargs['dtype']).removeprefix('torch.')}, which rounds, is not affine")
     traced = trace.beside(args[0])
     assert traced is not None
     return _moved(trace, func, args, kwargs) if traced.order is not None else traced  # type: ignore[return-value]
@@ -486,6 +493,8 @@ def _quotient(trace: Trace, func: Any, args: tuple[Any, ...], kwargs: dict[str, 
     one, other = args[:2]
     if trace.depends(other):
         raise Refused("a division by what depends on the frame is not affine")
+    if kwargs.get("rounding_mode") is not None:
+        raise Refused("a division that rounds is not affine")
     shape = tuple(torch.broadcast_shapes(one.shape, other.shape if isinstance(other, Tensor) else ()))[1:]
     return Traced(affine.multiplied(_broadcast(trace, one, shape), 1 / _gain(other, shape)))
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from steep.errors import SteepError
 from steep.modules import affine
 from steep.modules.compilation import Currents, InputSpikes, compile_module, widened
 from steep.modules.network import Network
@@ -51,6 +52,8 @@ def sharpen(
       1: relu, 0 or 0.4..., step at 0.2..., sharpness 0.00
 
     """
+    if isinstance(batch, tuple | list | dict):
+        raise SteepError("the batch is several inputs; a module that is sharpened takes one tensor")
     places = find(module, batch, shape, surrogate_slope, ceiling_quantile)
     places.attach(module)
     try:
