@@ -111,7 +111,7 @@ def test_slurm_and_scancel(two_nodes: None, fresh: Path, here: dict[str, str], t
     assert any("goes on after epoch" in log for log in logs)
     assert not [*folder.rglob("*.part"), *folder.rglob("*.checkpoint.npz")]
     # Data were one job, all that comes after the trainings of a seed was one job each, and the figures were one.
-    for group, count in {"data": 1, "compilation": 2, "tables": 1}.items():
+    for group, count in {"data": 1, "threshold": 2, "tables": 1}.items():
         jobs = [line for line in said.splitlines() if "has been submitted" in line and f"group_{group}" in line]
         assert len(jobs) == count, said
 
@@ -168,7 +168,7 @@ def test_what_jobs_ask_for(root: Path, tmp_path: Path, name: str) -> None:
     done = patience.run([sys.executable, "-c", QUEUE, *arguments], copy_of(root, tmp_path), env=ENVIRONMENT)
     assert done.returncode == 0, done.stdout
     found = re.findall(r"^queued (\w+) (\d+) (\d+) (\d+) (\d+)$", done.stdout, re.M)
-    assert {line[0] for line in found} == TRAININGS | {"data", "compilation", "tables"}
+    assert {line[0] for line in found} == TRAININGS | {"data", "threshold", "tables"}
     for line in found:
         jobs, runtime, memory, cores = map(int, line[1:])
         assert jobs > 1 or line[0] in TRAININGS, line  # a group of one waits in the queue longer than it runs
