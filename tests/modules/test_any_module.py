@@ -293,9 +293,7 @@ def test_a_way_that_only_training_takes_is_no_part_of_the_network() -> None:
     with pytest.raises(SteepError, match="a relu that was not there when the module was sharpened"):
         module(torch.rand(3, 4))
     module.train()
-    with pytest.raises(
-        SteepError, match="applies 2 activations in training, and 1 when it was sharpened; put"
-    ):
+    with pytest.raises(SteepError, match="applies 2 activations in training, and 1 when it was sharpened; put"):
         module(torch.rand(3, 4))
     # The next pass is not disturbed by the one that failed.
     module.act = act

@@ -13,7 +13,7 @@ from random_stpu import STEPS, network_of, stimulus_of, union
 
 from steep.errors import SteepError
 from steep.stpu import brian2_stpu, reference
-from steep.stpu.network import Stimulus, no_injection
+from steep.stpu.network import Stimulus, StpuNetwork, no_injection
 from steep.stpu.textmodel import Output, TextModel, lines_of, raster_text, read_model, write_model
 
 MODEL = """0
@@ -282,3 +282,16 @@ def test_what_the_format_cannot_hold_is_refused(path: Path) -> None:
 def test_raster_text() -> None:
     fired = np.array([[True, False], [False, False], [True, True]])
     assert raster_text(fired, np.array([4, 7])) == "4 101\n7 001\n"
+
+
+@pytest.mark.parametrize("count", [2**16, 2**16 + 1])
+def test_as_many_neurons_are_written_as_ids_can_name(path: Path, count: int) -> None:
+    zeros = np.zeros(count)
+    nothing = np.zeros(0, np.int64)
+    network = StpuNetwork(zeros, zeros + 1, zeros, zeros + 1, zeros < 1, nothing, nothing, np.zeros(0), nothing)
+    lines = lines_of(TextModel(network, Stimulus(nothing, nothing, *no_injection())))
+    if count > 2**16:
+        with pytest.raises(SteepError, match="go up to 65535; here is 65536"):
+            next(lines)
+    else:
+        assert next(lines).startswith("0")
