@@ -19,6 +19,7 @@ import steep
 from steep.errors import SteepError
 from steep.modules.compilation import evaluate, followed, observed, rounded, seen
 from steep.modules.places import places_of
+from steep.modules.trace import RULES
 from steep.nir_export import from_graph, read_graph
 from steep.stpu.elementfile import recorded_text, traces_of
 from steep.stpu.export import AnswerTable, read_classes
@@ -85,7 +86,7 @@ def test_a_residual_network_fires_as_the_module_does_and_alike_everywhere(tmp_pa
     module.eval()
     found = followed(module, GIVEN)
     fired, output = observed(module, seen(values, GIVEN))
-    spikes, outputs = evaluate(found, values, GIVEN.shape)
+    spikes, outputs = evaluate(found, values)
     for name, parts in found.members.items():
         for number, channels in parts:
             wanted = fired[name][:, channels].reshape(len(values), -1)
@@ -123,7 +124,7 @@ def test_random_modules_are_followed_to_the_last_spike(block: int) -> None:
             assert "maximum pooling" in str(error), module.told
             continue
         _, output = observed(module, seen(values, given))
-        _, outputs = evaluate(found, values, shape)
+        _, outputs = evaluate(found, values)
         np.testing.assert_allclose(outputs["output"], output["output"], rtol=1e-9, atol=1e-9, err_msg=str(module.told))
         if seed % 10 == 0:
             network = steep.Network(rounded(found, shape, given.top, random.Random(seed).randint(3, 12)))
@@ -511,3 +512,34 @@ def test_the_files_of_other_tools_say_the_same(tmp_path: Path) -> None:
         assert np.array_equal(read_classes(table, tmp_path / "recorded"), classes)
     network.to_nir(tmp_path / "net.nir")
     assert fingerprint(from_graph(read_graph(tmp_path / "net.nir"))) == fingerprint(network.threshold)
+
+
+def test_of_several_outputs_one_may_be_an_image() -> None:
+    torch.manual_seed(0)
+
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.hidden, self.image, self.flat = nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(4, 2, 3), nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            y = torch.relu(self.hidden(x))
+            return self.image(y), self.flat(y.mean((2, 3)))
+
+    given, values = steep.Currents((1, 5, 4)), np.random.default_rng(0).integers(0, 256, (7, 1, 5, 4)).astype(np.uint8)
+    module = stepped(Two(), seen(values, given).float())
+    network = steep.compile(module, given, bits=16)
+    _, wanted = observed(module, seen(values, given))
+    flat = np.concatenate([one.reshape(7, -1) for one in wanted.values()], 1)
+    np.testing.assert_allclose(network.run(values).outputs, flat, atol=1e-3)
+    network.verify(values, on=("torch", "stpu"))
+
+
+def test_every_rule_is_of_an_operator_that_a_pass_can_show() -> None:
+    """Others are taken apart by PyTorch before it asks."""
+    composite = torch._C.DispatchKey.CompositeImplicitAutograd
+    for name in RULES:
+        overloads = getattr(torch.ops.aten, name).overloads()
+        full = [f"aten::{name}.{one}".removesuffix(".default") for one in overloads]
+        found = [one for one in full if torch._C._dispatch_has_kernel(one)]
+        assert not all(torch._C._dispatch_has_kernel_for_dispatch_key(one, composite) for one in found), name

@@ -267,17 +267,19 @@ def _outputs(outputs: dict[str, Affine], top: int, bits: int) -> tuple[Populatio
     module's numbers."""
     made, worth = [], []
     for name, value in outputs.items():
-        step = Step(name, value.shape, value.terms, -value.constant)
-        population, scale = _population(step, top, bits, per_channel=False)
+        # Several stand one behind the other, so of images every unit is one of its own.
+        one = affine.every_unit(value) if len(outputs) > 1 else value
+        population, scale = _population(Step(name, one.shape, one.terms, -one.constant), top, bits, per_channel=False)
         made.append(population)
-        worth.append(np.full(units(value.shape), 1 / scale[0]))
+        worth.append(np.full(units(one.shape), 1 / scale[0]))
     if len(made) == 1:
         return made[0], worth[0]
-    first, count = 0, sum(units(population.shape) for population in made)
-    links: list[Link] = []
+    count = sum(units(population.shape) for population in made)
+    first, links = 0, []
     for population in made:
         for link in population.links:
-            entries = _entries(link)
+            # Flat, so dense or sparse; a dense link says itself how many units are before it.
+            entries = link.synapses((link.weight.shape[1],)) if isinstance(link, DenseLink) else link.synapses(())
             moved = Synapses(entries.source, entries.target + first, entries.weight)
             links.append(SparseLink(link.source, moved, (count,)))
         first += units(population.shape)
@@ -285,30 +287,20 @@ def _outputs(outputs: dict[str, Affine], top: int, bits: int) -> tuple[Populatio
     return Population((count,), tuple(links), thresholds, "output"), np.concatenate(worth)
 
 
-def _entries(link: Link) -> Synapses:
-    """Return the synapses of a link that says what is before it."""
-    if isinstance(link, SparseLink):
-        return link.entries
-    if isinstance(link, DenseLink):
-        return link.synapses((link.weight.shape[1],))
-    raise SteepError("several outputs, of which one is an image; return one output, or flatten it")
-
-
 def _population(step: Step, top: int, bits: int, per_channel: bool) -> tuple[Population, np.ndarray]:
     """Return a population of integers, and the scale of each channel."""
-    each, channels = units(step.shape[1:]), step.shape[0]
+    channels = step.shape[0]
     most = 2 ** (bits - 1) - 1
     largest = np.zeros(channels)
     for term in step.terms:
         np.maximum.at(largest, term.channels, _largest(term.operator, len(term.channels)))
-    if per_channel:
-        scale = np.where(largest > 0, most / np.where(largest > 0, largest, 1.0), 1.0)
-        scale = _whole_scale(step, largest, scale, most)
+    if step.pools:
+        scale = np.ones(channels)
+    elif per_channel:
+        scale = _whole_scale(step, largest, most)
     else:  # where there are no weights, the constants alone tell the outputs apart
         reach = largest.max(initial=0.0) or float(np.abs(step.threshold).max(initial=0.0)) or 1.0
         scale = np.full(channels, most / reach)
-    if step.pools:
-        scale = np.ones(channels)
     links = [_link(term, scale[term.channels], step.shape) for term in step.terms]
     by_channel = scale.reshape(-1, *(1,) * (len(step.shape) - 1))
     # A threshold that is a whole number, but for its rounding, is one: a sum that equals it does not exceed it.
@@ -324,30 +316,29 @@ def _population(step: Step, top: int, bits: int, per_channel: bool) -> tuple[Pop
     if not links:  # a constant: it fires always or never
         nothing = np.zeros(0, np.int64)
         links = [SparseLink(0, Synapses(nothing, nothing, nothing), step.shape)]
-    assert each * channels == units(step.shape)
     return Population(step.shape, tuple(links), threshold, step.name), scale
 
 
-def _whole_scale(step: Step, largest: np.ndarray, scale: np.ndarray, most: int) -> np.ndarray:
-    """Return the scale of each channel, one that makes its weights whole where they are small multiples of one number:
-    ties of such sums are part of what the module says, and rounding would break them."""
-    found, smallest = scale.copy(), np.full(len(scale), np.inf)
+def _whole_scale(step: Step, largest: np.ndarray, most: int) -> np.ndarray:
+    """Return the scale of each channel: the one that brings its largest weight to `most`, or one that makes all its
+    weights whole where they are small multiples of one number. Ties of such sums are part of what the module says, and
+    rounding would break them."""
+    scale = np.where(largest > 0, most / np.where(largest > 0, largest, 1.0), 1.0)
+    rows: list[list[np.ndarray]] = [[] for _ in largest]
     for term in step.terms:
-        for row, weights in zip(term.channels, _rows(term.operator, len(term.channels)), strict=True):
-            own = np.abs(weights[weights != 0])
-            smallest[row] = min(smallest[row], own.min(initial=np.inf))
-    parts = np.arange(1, min(MULTIPLES, most) + 1)
-    with np.errstate(invalid="ignore"):
-        near = np.abs((ratio := (smallest / largest)[:, None] * parts) - np.rint(ratio)) < TIE * parts
-    for row in np.flatnonzero(near.any(1)):
-        weights = [_rows(t.operator, len(t.channels))[np.flatnonzero(t.channels == row)[0]] for t in step.terms
-                   if row in t.channels]  # fmt: skip
-        for count in parts[near[row]]:
-            multiples = np.concatenate(weights) * (count / largest[row])
-            if (np.abs(multiples - np.rint(multiples)) < TIE * count).all():
-                found[row] = (most // count) * count / largest[row]
+        for channel, weights in zip(term.channels, _rows(term.operator, len(term.channels)), strict=True):
+            rows[channel].append(weights)
+    for channel, weights in enumerate(rows):
+        if not largest[channel]:
+            continue
+        parts = np.abs(np.concatenate(weights)) / largest[channel]
+        smallest = parts[parts > 0].min()
+        for count in range(1, min(MULTIPLES, most) + 1):
+            # The smallest weight tells most of what are no multiples.
+            if all((np.abs(some - np.rint(some)) < TIE * count).all() for some in (smallest * count, parts * count)):
+                scale[channel] = (most // count) * count / largest[channel]
                 break
-    return found
+    return scale
 
 
 def _rows(operator: Operator, count: int) -> "list[np.ndarray] | np.ndarray":
@@ -416,11 +407,10 @@ def _link(term: Term, scale: np.ndarray, shape: Shape) -> Link:
     )
 
 
-def evaluate(found: Followed, frames: np.ndarray, input_shape: Shape) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+def evaluate(found: Followed, frames: np.ndarray) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
     """Return the spikes of every population, bool (frames, units), and the outputs, float64, with real weights: what
     rounding is held against."""
     spikes = [frames.reshape(len(frames), -1).astype(np.float64)]
-
     for step in found.steps:
         fired = _total(step.terms, step.shape, spikes) > step.threshold
         spikes.append(fired.reshape(len(frames), -1).astype(np.float64))
@@ -454,6 +444,3 @@ def _applied(term: Term, spikes: np.ndarray) -> np.ndarray:
             return found
         case Matrix(weight):
             return np.asarray((weight @ spikes.T).T)
-
-
-__all__ = ["Currents", "InputSpikes", "compile_module", "evaluate", "followed", "rounded", "seen"]

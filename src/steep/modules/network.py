@@ -178,7 +178,6 @@ class Network:
 
         if form not in FORMS:
             raise SteepError(f"form is {form!r}; write one of {', '.join(FORMS)}")
-
         write_graph(path, self.threshold, form)
 
     def to_gensa(self, path: Path | str, frames: np.ndarray, readout: str = "wta") -> None:
@@ -202,7 +201,7 @@ class Network:
         whole, classes = self.threshold, self.threshold.sizes[-1]
         if readout == "wta":
             whole = attach(whole, winner_take_all(whole))
-        labels = np.zeros(len(frames), np.uint8)  # not known here; the table's digest is of frames without labels
+        labels = np.zeros(len(frames), np.uint8)  # which are not known here, and part of the table's digest
         given = Frames(np.asarray(frames), labels, classes, full_scale=whole.input_top)
         model, answers = export(whole, given, readout, np.eye(classes, dtype=bool), 1 if readout == "wta" else 2)
         write_model(path, model)

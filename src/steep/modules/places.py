@@ -193,9 +193,8 @@ class Places:
         current.calls[owner] = call + 1
         number = self.number.get((owner, call))
         if number is None:
-            if (
-                current.training
-            ):  # what only training passes through, such as auxiliary heads, is no part of the network
+            # What only training passes through, such as auxiliary heads, is no part of the network.
+            if current.training:
                 return original()
             raise SteepError(
                 f"{user_line()}: a {kind} that was not there when the module was sharpened; its forward pass must take "

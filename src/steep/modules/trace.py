@@ -92,10 +92,10 @@ class Trace(TorchDispatchMode):
 
     """
 
-    def __init__(self, inside: list[str], top: int) -> None:
+    def __init__(self, inside: list[str], input_shape: Shape, top: int) -> None:
         """Begin; `inside` is kept by `module_paths`, `top` is the largest value of an input."""
         super().__init__()  # type: ignore[no-untyped-call]  # PyTorch's modes have no types
-        self.inside, self.top = inside, top
+        self.inside, self.input_shape, self.top = inside, input_shape, top
         self.steps: list[Step] = []
         self.members: dict[str, list[tuple[int, np.ndarray]]] = {}
         self.known: dict[int, tuple[Tensor, Traced | Stale]] = {}
@@ -148,16 +148,14 @@ class Trace(TorchDispatchMode):
             raise SteepError(f"{self.inside[-1] or 'the module'} ({user_line()}): {error}") from error
         result = func(*args, **kwargs)
         outputs = [result] if isinstance(result, Tensor) else list(result)
-        for tensor, traced in zip(
-            outputs,
-            found if isinstance(found, list) else [found] * (len(outputs) if isinstance(found, Stale) else 1),
-            strict=False,
-        ):
+        beside = found if isinstance(found, list) else [found]
+        # Such as the places of a maximum, which come with it.
+        rest = Stale(f"a further result of {name} is used; only the first is followed")
+        beside += [found if isinstance(found, Stale) else rest] * (len(outputs) - len(beside))
+        for tensor, traced in zip(outputs, beside, strict=True):
             if writes:
                 self._forget_views(tensor)
             self.note(tensor, traced)
-        for tensor in outputs[len(found) if isinstance(found, list) else 1 :]:
-            self.note(tensor, Stale(f"the second result of {name} is used; only the first is followed"))
         return result
 
     def _forget_views(self, written: Tensor) -> None:
@@ -257,6 +255,8 @@ class Trace(TorchDispatchMode):
             before = self.steps[number - 1].name if number else "input"
             shape = self.steps[number - 1].shape if number else self.input_shape
             name = place + before.removeprefix(f"{place}.unpooled") if place else f"{before}.pool"
+            while any(step.name == name for step in self.steps):  # it is pooled over other windows too
+                name += "_2"
             kernel = np.ones((shape[0], 1, *pooling.size))
             geometry = replace(pooling.geometry, groups=shape[0])
             after = affine.convolved_shape(kernel, geometry, shape)
@@ -264,8 +264,6 @@ class Trace(TorchDispatchMode):
             half = np.full((shape[0], *(1,) * len(pooling.size)), 0.5)
             self.pooled[number, pooling] = self.add_step(Step(name, after, (term,), half, pools=True))
         return self.pooled[number, pooling]
-
-    input_shape: Shape = ()
 
 
 def _memory(tensor: Tensor) -> int:
@@ -765,14 +763,12 @@ def _copied(trace: Trace, func: Any, args: tuple[Any, ...], kwargs: dict[str, An
 
 RULES: dict[str, Rule] = {
     **dict.fromkeys(
-        ("view", "_unsafe_view", "reshape", "permute", "transpose", "t", "slice", "select", "split",
-         "split_with_sizes", "chunk", "unsqueeze", "squeeze", "expand", "flip", "roll", "index_select", "pixel_shuffle",
-         "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "repeat", "unbind", "narrow", "flatten",
-         "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact2d", 
-         "movedim"),
+        ("view", "_unsafe_view", "permute", "transpose", "t", "slice", "select", "split", "split_with_sizes", "unbind",
+         "unsqueeze", "squeeze", "expand", "repeat", "flip", "roll", "index_select", "pixel_shuffle", "pixel_unshuffle",
+         "channel_shuffle", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact2d"),
         _moved,
     ),
-    **dict.fromkeys(("clone", "detach", "alias", "contiguous", "lift_fresh", "_to_copy", "dropout"), _same),
+    **dict.fromkeys(("clone", "detach", "alias", "lift_fresh", "_to_copy"), _same),
     "convolution": _convolution,
     "addmm": _addmm,
     "mm": _mm,
@@ -792,8 +788,8 @@ RULES: dict[str, Rule] = {
          "upsample_linear1d", "upsample_trilinear3d", "upsample_bicubic2d"),
         _by_channel,
     ),
-    **dict.fromkeys(("max_pool2d_with_indices", "max_pool3d_with_indices", "max_pool1d", "max_pool2d"), _maximum_pool),
-    **dict.fromkeys(("adaptive_max_pool2d", "adaptive_max_pool3d", "adaptive_max_pool1d"), _adaptive_maximum_pool),
+    **dict.fromkeys(("max_pool2d_with_indices", "max_pool3d_with_indices"), _maximum_pool),
+    **dict.fromkeys(("adaptive_max_pool2d", "adaptive_max_pool3d"), _adaptive_maximum_pool),
     "cat": _joined,
     "constant_pad_nd": _padded,
     "copy": _copied,
@@ -827,8 +823,7 @@ def follow(module: nn.Module, frame: Affine, example: Tensor, top: int) -> Follo
     """
     places = places_of(module)
     with evaluating(module), module_paths(module) as inside:
-        trace = Trace(inside, top)
-        trace.input_shape = frame.shape
+        trace = Trace(inside, frame.shape, top)
         trace.note(example, Traced(frame))
 
         def observe(number: int, x: Tensor) -> Tensor:
