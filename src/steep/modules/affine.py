@@ -11,17 +11,14 @@ them. Nothing here knows PyTorch modules: `trace` turns their operators into the
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 
 import numpy as np
 import torch
 from scipy.sparse import csr_array
-from torch.nn import functional
 
 from steep.architecture import Shape, units
-from steep.threshold.network import Zeros
-
-CONVOLUTIONS = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
+from steep.simulators.torch_threshold import convolved
+from steep.threshold.network import ConvLink, Zeros
 
 
 @dataclass(frozen=True)
@@ -32,6 +29,10 @@ class Geometry:
     padding: Zeros
     dilation: Shape
     groups: int = 1
+
+    def link(self, weight: np.ndarray) -> ConvLink:
+        """Return the convolution of a kernel that moves so, as the network has it; weights need not be integers."""
+        return ConvLink(0, weight, self.stride, self.padding, self.dilation, self.groups)
 
     @property
     def pointwise(self) -> bool:
@@ -158,36 +159,14 @@ def diagonal(values: np.ndarray) -> csr_array:
 
 def kernel_matrix(weight: np.ndarray, geometry: Geometry, shape: Shape) -> csr_array:
     """Return a convolution over an input of `shape` as a sparse matrix (units after, units before)."""
-    after = convolved_shape(weight, geometry, shape)
-    groups = geometry.groups
-    grouped = weight.reshape(groups, len(weight) // groups, weight.shape[1], -1)
-    outputs = np.arange(units(after)).reshape(groups, grouped.shape[1], 1, -1)
-    inputs = np.pad(np.arange(units(shape)).reshape(shape), ((0, 0), *geometry.padding), constant_values=-1)
-    data, row, column = [], [], []
-    for number, place in enumerate(product(*map(range, weight.shape[2:]))):
-        window = tuple(
-            slice(at * apart, at * apart + step * (count - 1) + 1, step)
-            for at, apart, step, count in zip(place, geometry.dilation, geometry.stride, after[1:], strict=True)
-        )
-        seen = inputs[:, *window].reshape(groups, 1, grouped.shape[2], -1)
-        before, behind, own = np.broadcast_arrays(seen, outputs, grouped[..., number, None])
-        real = (before >= 0) & (own != 0)
-        data.append(own[real])
-        row.append(behind[real])
-        column.append(before[real])
-    entries = np.concatenate(data), (np.concatenate(row), np.concatenate(column))
-    return csr_array(entries, (units(after), units(shape)))
+    found = geometry.link(weight).connect(shape)
+    after = units(convolved_shape(weight, geometry, shape))
+    return csr_array((found.weight, (found.target, found.source)), (after, units(shape)))
 
 
 def convolved_shape(weight: np.ndarray, geometry: Geometry, shape: Shape) -> Shape:
     """Return the shape of a convolution's output behind an input of `shape`."""
-    sides = (
-        (side + sum(zeros) - apart * (size - 1) - 1) // step + 1
-        for side, zeros, apart, size, step in zip(
-            shape[1:], geometry.padding, geometry.dilation, weight.shape[2:], geometry.stride, strict=True
-        )
-    )
-    return (len(weight), *sides)
+    return geometry.link(weight).output_shape(shape)
 
 
 def matrix(operator: Operator, shape: Shape) -> "np.ndarray | csr_array":
@@ -333,11 +312,7 @@ def convolve(value: Affine, weight: np.ndarray, bias: np.ndarray | None, geometr
     constant = np.zeros((after[0], *(1,) * len(after[1:])))
     if value.constant.any():
         seen = torch.from_numpy(value.map_of_constants().copy())[None]
-        pads = [zeros for pair in reversed(geometry.padding) for zeros in pair]
-        kernel = torch.from_numpy(weight)
-        sums = CONVOLUTIONS[len(after) - 1](
-            functional.pad(seen, pads), kernel, None, geometry.stride, 0, geometry.dilation, geometry.groups
-        )
+        sums = convolved(seen, torch.from_numpy(weight), geometry.link(weight))
         constant = _alike(sums[0].numpy(), value, geometry)
     if bias is not None:
         constant = constant + bias.reshape(-1, *(1,) * (constant.ndim - 1))

@@ -22,6 +22,7 @@ from steep.modules import affine
 from steep.modules.affine import Affine, Convolve, Matrix, Operator, Select, Term
 from steep.modules.places import evaluating, places_of
 from steep.modules.trace import FRAMES, Followed, Step, follow, named
+from steep.simulators.torch_threshold import convolved
 from steep.threshold.network import ConvLink, DenseLink, Link, Population, SparseLink, Synapses, ThresholdNetwork
 
 MULTIPLES = 8  # of one number that weights may be to be kept as they are
@@ -435,12 +436,8 @@ def _applied(term: Term, spikes: np.ndarray) -> np.ndarray:
             return chosen
         case Convolve(weight, geometry):
             x = torch.from_numpy(spikes.reshape(len(spikes), *term.shape))
-            pads = [zeros for pair in reversed(geometry.padding) for zeros in pair]
-            sums = affine.CONVOLUTIONS[len(geometry.stride)](
-                torch.nn.functional.pad(x, pads), torch.from_numpy(np.ascontiguousarray(weight)), None,
-                geometry.stride, 0, geometry.dilation, geometry.groups,
-            )  # fmt: skip
-            found: np.ndarray = sums.numpy()
+            kernel = torch.from_numpy(np.ascontiguousarray(weight))
+            found: np.ndarray = convolved(x, kernel, geometry.link(weight)).numpy()
             return found
         case Matrix(weight):
             return np.asarray((weight @ spikes.T).T)

@@ -765,7 +765,8 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(
         ("view", "_unsafe_view", "permute", "transpose", "t", "slice", "select", "split", "split_with_sizes", "unbind",
          "unsqueeze", "squeeze", "expand", "repeat", "flip", "roll", "index_select", "pixel_shuffle", "pixel_unshuffle",
-         "channel_shuffle", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact2d"),
+         "channel_shuffle", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d",
+         "_upsample_nearest_exact2d"),
         _moved,
     ),
     **dict.fromkeys(("clone", "detach", "alias", "lift_fresh", "_to_copy"), _same),

@@ -22,6 +22,19 @@ UNITS = 2**22  # of the largest population in a batch, at most: 16 MiB of float3
 CONVOLUTIONS = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
 
 
+def surrounded(x: Tensor, link: ConvLink) -> Tensor:
+    """Return images (frames, channels, *sides) with the zeros around them that a convolution asks for."""
+    padding = [zeros for pair in reversed(link.padding) for zeros in pair]
+    return functional.pad(x, padding) if any(padding) else x
+
+
+def convolved(x: Tensor, weight: Tensor, link: ConvLink) -> Tensor:
+    """Return the sums (frames, filters, *sides) of a convolution of x (frames, channels, *sides) that moves as `link`
+    does; `weight` is its kernel in the dtype of x."""
+    stride = link.stride
+    return CONVOLUTIONS[len(stride)](surrounded(x, link), weight, None, stride, 0, link.dilation, link.groups)
+
+
 class Delivery:
     """What one link brings to its population, with its weights as tensors."""
 
@@ -49,12 +62,10 @@ class Delivery:
         match self.link:
             case DenseLink():
                 return functional.linear(x.flatten(1), self.weight)
-            case ConvLink(stride=stride, dilation=dilation, groups=groups):
-                padding = [zeros for pair in reversed(self.link.padding) for zeros in pair]
-                padded = functional.pad(x, padding) if any(padding) else x
+            case ConvLink() as link:
                 if self.pools:
-                    return functional.avg_pool2d(padded, self.link.kernel, stride, divisor_override=1)
-                return CONVOLUTIONS[len(stride)](padded, self.weight, None, stride, 0, dilation, groups)
+                    return functional.avg_pool2d(surrounded(x, link), link.kernel, link.stride, divisor_override=1)
+                return convolved(x, self.weight, link)
             case SparseLink(shape=shape):
                 sums = (self.matrix @ x.flatten(1).double().numpy().T).T
                 return torch.from_numpy(sums).to(x.dtype).reshape(len(x), *shape)

@@ -162,6 +162,11 @@ class ConvLink:
 
     def synapses(self, shape: Shape) -> Synapses:
         """Return the connections from a population of `shape`; weights of zero are left out."""
+        found = self.connect(shape)
+        return Synapses(found.source, found.target, found.weight.astype(np.int64))
+
+    def connect(self, shape: Shape) -> Synapses:
+        """Return the same with weights of the kernel's own dtype, which need not be integers."""
         after, groups = self.output_shape(shape), self.groups
         each = len(self.weight) // groups
         weight = self.weight.reshape(groups, each, *self.weight.shape[1:])
@@ -178,7 +183,7 @@ class ConvLink:
             here = weight.reshape(*weight.shape[:3], -1)[..., np.ravel_multi_index(place, self.kernel), None]
             source, target, own = np.broadcast_arrays(seen, outputs, here)
             real = (own != 0) & (source >= 0)
-            parts.append(Synapses(source[real], target[real], own[real].astype(np.int64)))
+            parts.append(Synapses(source[real], target[real], own[real]))
         return join(parts)
 
 
