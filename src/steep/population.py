@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from steep.batch_norm import ESTIMATION_FRAMES
 from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import DeepNetwork, as_tensor
@@ -22,7 +23,7 @@ from steep.resume import checkpoint_at, training_key
 from steep.settings import torch_settings
 from steep.sharpening.activation import CALIBRATION_FRAMES, begin_sharpening, set_sharpness
 from steep.sharpening.schedules import Moment, sharpness_at
-from steep.training import ESTIMATION_FRAMES, History, estimate_statistics, fit, prepare_torch
+from steep.training import History, estimate_statistics, fit, prepare_torch
 
 STREAM = 2  # random numbers of its own, see `steep.training`
 FULL_SCORE = 10.0  # score of a class whose units all fire

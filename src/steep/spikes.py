@@ -43,8 +43,7 @@ class PackedLayers(Sequence[np.ndarray]):
         layer = self.packed[index]
         if layer is None:
             raise SteepError(
-                f"the spikes of layer {range(len(self))[index] + 1} were not recorded; name it under `record` in "
-                "the config"
+                f"the spikes of layer {range(len(self))[index] + 1} were not recorded; name it under `record`"
             )
         return unpack_bits(layer, self.units[index]).view(bool)
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from steep.batch_norm import ESTIMATION_FRAMES, estimate, norms_of
 from steep.errors import SteepError
 from steep.frames import Frames
 from steep.networks import DeepNetwork, as_tensor, logits, scaled
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 # Stages of the study, each with random numbers of its own. Training on and sharpening see the same batches.
 ORIGINAL, AFTERWARDS = 0, 1
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
-ESTIMATION_FRAMES, ESTIMATION_BATCH = 4000, 1000
+ESTIMATION_BATCH = 1000
 OPTIMIZERS: dict[Optimizer, Callable[[Iterator[nn.Parameter], float, float], torch.optim.Optimizer]] = {
     "rmsprop": lambda p, rate, decay: torch.optim.RMSprop(p, lr=rate, weight_decay=decay, foreach=True),
     "adam": lambda p, rate, decay: torch.optim.Adam(p, lr=rate, weight_decay=decay, fused=True),
@@ -89,27 +90,11 @@ def augment(values: Tensor, random: torch.Generator, augmentation: Augmentation)
     return values
 
 
-@torch.no_grad()
 def estimate_statistics(network: DeepNetwork, x: Tensor) -> None:
-    """Estimate the statistics of batch normalisation anew, on frames `x` and without dropout.
-
-    Those gathered in training are of inputs and units with dropout. Steps are fired by small differences, which dropout
-    changes: with its statistics a network may lose several points on whole frames, now and then nearly all.
-    """
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
-    if norms and len(x) < 2:
+    """Estimate the statistics of batch normalisation anew, on frames `x` (see `steep.batch_norm`)."""
+    if norms_of(network) and len(x) < 2:
         raise SteepError(f"batch normalisation needs 2 training frames or more, there is {len(x)}; set fewer aside")
-    network.eval()
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.train()
-    momentum = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = None  # the mean over the batches
-    for batch in x.chunk(max(1, len(x) // ESTIMATION_BATCH)):
-        network(batch)
-    for norm, value in zip(norms, momentum, strict=True):
-        norm.momentum = value
+    estimate(network, x.chunk(max(1, len(x) // ESTIMATION_BATCH)))
     network.train()
 
 

@@ -1,17 +1,15 @@
 """Sharpening along a user's own training loop."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from torch import Tensor, nn
 
+from steep.batch_norm import ESTIMATION_FRAMES, estimate, norms_of
 from steep.errors import SteepError
 from steep.modules.places import evaluating, places_of
 from steep.recipes import BottomUp, Uniform
 from steep.sharpening.schedules import Moment, sharpness_at
-
-ESTIMATION_FRAMES = 4000
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 class Sharpener:
@@ -84,8 +82,7 @@ class Sharpener:
 def estimate_statistics(module: nn.Module, batches: Iterable[Any], frames: int = ESTIMATION_FRAMES) -> None:
     """Estimate the statistics of batch normalisation anew, without dropout: the last thing before compilation.
 
-    Those gathered in training are of inputs and units with dropout, and of weights that have changed since. Steps are
-    fired by small differences, which both change.
+    `steep.batch_norm` says why. On an error the statistics stay as they were.
 
     Parameters
     ----------
@@ -96,34 +93,33 @@ def estimate_statistics(module: nn.Module, batches: Iterable[Any], frames: int =
     """
     if isinstance(batches, Tensor):
         raise SteepError("the batches are one tensor; give a list of tensors, or a data loader")
-    norms = [one for one in module.modules() if isinstance(one, NORMS) and one.track_running_stats]
-    momentum = [norm.momentum for norm in norms]
+    norms = norms_of(module)
     before = [{name: buffer.clone() for name, buffer in norm.named_buffers(recurse=False)} for norm in norms]
     device = next((tensor.device for tensor in (*module.parameters(), *module.buffers())), None)
-    with evaluating(module):
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # the mean over the batches
-            norm.train()
-        seen, done = 0, False
-        try:
-            for batch in batches:
-                x = batch[0] if isinstance(batch, list | tuple) else batch
-                if not isinstance(x, Tensor):
-                    raise SteepError(f"a batch begins with a {type(x).__name__}; give tensors, or tuples of them")
-                if len(x) < 2:  # which has no variance
-                    continue
-                module(x.to(device))
-                seen += len(x)
-                if seen >= frames:
-                    break
-            if norms and not seen:
-                raise SteepError("there is no batch of two frames or more to estimate batch normalisation on; give one")
-            done = True
-        finally:
-            for norm, value, buffers in zip(norms, momentum, before, strict=True):
-                norm.momentum = value
-                # What the pass did not come to, or came to in vain, is as it was.
-                if not done or norm.num_batches_tracked is None or int(norm.num_batches_tracked) == 0:
-                    for name, buffer in buffers.items():
-                        norm.get_buffer(name).copy_(buffer)
+    done = False
+    try:
+        with evaluating(module):
+            estimate(module, (x.to(device) for x in _some(batches, frames)))
+        done = True
+    finally:
+        # What the pass did not come to, or came to in vain, is as it was.
+        for norm, buffers in zip(norms, before, strict=True):
+            if not done or int(norm.get_buffer("num_batches_tracked")) == 0:
+                for name, buffer in buffers.items():
+                    norm.get_buffer(name).copy_(buffer)
+
+
+def _some(batches: Iterable[Any], frames: int) -> Iterator[Tensor]:
+    """Yield batches of two frames or more, which have a variance, until there were so many frames."""
+    seen = 0
+    for batch in batches:
+        x = batch[0] if isinstance(batch, list | tuple) else batch
+        if not isinstance(x, Tensor):
+            raise SteepError(f"a batch begins with a {type(x).__name__}; give tensors, or tuples of them")
+        if len(x) > 1:
+            yield x
+            seen += len(x)
+        if seen >= frames:
+            return
+    if not seen:
+        raise SteepError("there is no batch of two frames or more to estimate batch normalisation on; give one")

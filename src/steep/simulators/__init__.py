@@ -14,9 +14,9 @@ class Simulate(Protocol):
     """A simulator's ``simulate``."""
 
     def __call__(self, network: ThresholdNetwork, frames: np.ndarray, record: Collection[int] | None = None) -> Spikes:
-        """Run the network on frames uint8 (frames, channels, height, width) of spikes or currents; `record` numbers the
-        layers whose spikes are returned, from 1, all of them if not given. Spikes come with the fingerprint of what the
-        simulator computed with (`steep.threshold.fingerprint`)."""
+        """Run the network on frames uint8 (frames, *input shape) of spikes or currents; `record` numbers the
+        populations whose spikes are returned, from 1, all of them if not given. Spikes come with the fingerprint of
+        what the simulator computed with (`steep.threshold.fingerprint`)."""
 
 
 SIMULATORS = {
