@@ -36,7 +36,7 @@ from steep.errors import SteepError
 from steep.extras import optional
 from steep.files import atomic, reading
 from steep.frames import flattened
-from steep.threshold.network import ConvLink, DenseLink, Link, Population, ThresholdNetwork
+from steep.threshold.network import ConvLink, DenseLink, Link, Population, ThresholdNetwork, ungrouped
 
 with optional():
     import h5py
@@ -292,15 +292,9 @@ def _ungrouped(link: ConvLink) -> np.ndarray:
 
     NIR has groups, but NIR 1.0.8 does not read a file with them: it takes the channels of a kernel for all there are.
     """
-    weight, groups = link.weight, link.groups
-    if groups > 1:
-        _refuse_large(weight.size * groups)
-    each, channels = len(weight) // groups, weight.shape[1]
-    whole = np.zeros((len(weight), channels * groups, *link.kernel))
-    for group in range(groups):
-        filters = slice(group * each, (group + 1) * each)
-        whole[filters, group * channels : (group + 1) * channels] = weight[filters]
-    return whole
+    if link.groups > 1:
+        _refuse_large(link.weight.size * link.groups)
+    return ungrouped(link.weight.astype(np.float64), link.groups)
 
 
 def write_graph(path: Path | str, network: ThresholdNetwork, form: str) -> None:

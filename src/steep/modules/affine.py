@@ -18,7 +18,7 @@ from scipy.sparse import csr_array
 
 from steep.architecture import Shape, units
 from steep.simulators.torch_threshold import convolved
-from steep.threshold.network import ConvLink, Zeros
+from steep.threshold.network import ConvLink, Zeros, ungrouped
 
 
 @dataclass(frozen=True)
@@ -343,7 +343,7 @@ def _convolved(term: Term, weight: np.ndarray, geometry: Geometry, shape: Shape)
     elif whole:
         own, several = weight, geometry
     else:
-        own, several = _ungrouped(weight, geometry.groups)[:, channels], replace(geometry, groups=1)
+        own, several = ungrouped(weight, geometry.groups)[:, channels], replace(geometry, groups=1)
     match term.operator:
         case Select(index, gain):
             if np.array_equal(index, np.arange(term.shape[0])):
@@ -369,21 +369,9 @@ def _gained(weight: np.ndarray, gain: np.ndarray, groups: int) -> np.ndarray:
     return gained
 
 
-def _ungrouped(weight: np.ndarray, groups: int) -> np.ndarray:
-    """Return the kernel of a grouped convolution as that of one without groups, zeros between them."""
-    if groups == 1:
-        return weight
-    each, channels = len(weight) // groups, weight.shape[1]
-    whole = np.zeros((len(weight), channels * groups, *weight.shape[2:]))
-    for group in range(groups):
-        part = slice(group * each, (group + 1) * each)
-        whole[part, group * channels : (group + 1) * channels] = weight[part]
-    return whole
-
-
 def _points(weight: np.ndarray, groups: int) -> np.ndarray:
     """Return the kernel of a convolution of points as a matrix (filters, channels)."""
-    return _ungrouped(weight, groups).reshape(len(weight), -1)
+    return ungrouped(weight, groups).reshape(len(weight), -1)
 
 
 def _joined(first: np.ndarray, before: Geometry, second: np.ndarray, after: Geometry) -> Convolve | None:
@@ -394,7 +382,7 @@ def _joined(first: np.ndarray, before: Geometry, second: np.ndarray, after: Geom
         if first.shape[1] == 1 and before.groups == len(first):
             kernel = points.reshape(*points.shape, *(1,) * (first.ndim - 2)) * first[None, :, 0]
         else:
-            kernel = np.tensordot(points, _ungrouped(first, before.groups), axes=1)
+            kernel = np.tensordot(points, ungrouped(first, before.groups), axes=1)
         return Convolve(kernel, replace(before, groups=1))
     if units(first.shape[2:]) == 1 and set(before.stride) == {1}:
         # Zeros that the first one puts around the image stay zeros.
@@ -403,6 +391,6 @@ def _joined(first: np.ndarray, before: Geometry, second: np.ndarray, after: Geom
         after = replace(after, padding=around)
         if after.groups == len(second) == len(points):
             return Convolve(second * points.reshape(*points.shape, *(1,) * (second.ndim - 2)), replace(after, groups=1))
-        whole = _ungrouped(second, after.groups)
+        whole = ungrouped(second, after.groups)
         return Convolve(np.einsum("fm...,mc->fc...", whole, points), replace(after, groups=1))
     return None

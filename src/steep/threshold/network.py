@@ -187,6 +187,19 @@ class ConvLink:
         return join(parts)
 
 
+def ungrouped(weight: np.ndarray, groups: int) -> np.ndarray:
+    """Return the kernel of a grouped convolution, (filters, channels of a group, *kernel), as that of one without
+    groups, (filters, channels, *kernel): zeros where groups do not see each other."""
+    if groups == 1:
+        return weight
+    each, channels = len(weight) // groups, weight.shape[1]
+    whole = np.zeros((len(weight), channels * groups, *weight.shape[2:]), weight.dtype)
+    for group in range(groups):
+        filters = slice(group * each, (group + 1) * each)
+        whole[filters, group * channels : (group + 1) * channels] = weight[filters]
+    return whole
+
+
 @dataclass(frozen=True)
 class SparseLink:
     """Connections of population `source`, one by one, to a population of `shape`: what no kernel says."""
